@@ -1,0 +1,1 @@
+"""The assessment: values, format, engine, prompts, parsing, checks, rendering."""

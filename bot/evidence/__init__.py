@@ -1,0 +1,1 @@
+"""Evidence: what an answer may rest on."""

@@ -1,0 +1,1 @@
+"""The language model at the edge: port, OpenAI client, local demo model."""

@@ -1,0 +1,168 @@
+"""The port to a language model: one call in, text and one ``Finished`` out.
+
+``openai_model`` implements it over the Responses API and over Chat Completions; the engine knows
+only this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from bot.errors import CountryAgentsError
+
+__all__ = [
+    "FinishReason",
+    "Finished",
+    "JsonSchema",
+    "Model",
+    "ModelBrokenError",
+    "ModelCall",
+    "ModelConfigurationError",
+    "ModelError",
+    "ModelRateLimitedError",
+    "ModelRefusedError",
+    "ModelTooLongError",
+    "ModelUnavailableError",
+    "Role",
+    "Usage",
+]
+
+
+class Role(StrEnum):
+    """What a call is for; model name, effort and tokens are settings per role."""
+
+    PLAN = "plan"
+    """Strict JSON: plan, outlook, watch."""
+    SECTION = "section"
+    """Prose of one section."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """A strict JSON schema the answer must follow; ``name`` is what the provider is told."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call. ``system`` and ``context`` are byte-identical for all calls of a turn, so that the
+    provider's prompt cache serves all but the first; ``instruction`` alone differs.
+    """
+
+    turn_id: str
+    """Prompt-cache key and log field."""
+    name: str
+    """``plan``, ``outlook``, ``section-3``: for logs and metrics."""
+    role: Role
+    system: str
+    context: str
+    instruction: str
+    max_output_tokens: int
+    schema: JsonSchema | None = None
+    opening: str = ""
+    """Words the answer is made to begin with, where the API can (local model); the text that comes
+    back does not repeat them. Ignored elsewhere."""
+
+
+class FinishReason(StrEnum):
+    """Why a stream ended, as the provider's terminal event said."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    FILTERED = "filtered"
+    """Ended by a content filter, or the model refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; zero where the server does not say."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last item of every stream that did not raise."""
+
+    reason: FinishReason
+    usage: Usage
+
+
+class Model(Protocol):
+    """A language model."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as people are told it."""
+        ...
+
+    def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
+        """Yield text as it arrives (never empty strings), then one ``Finished``; raise a
+        ``ModelError`` otherwise. One attempt: retries belong to the caller, which alone knows what
+        the reader has seen. Closing the generator ends the request at once.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class ModelError(CountryAgentsError):
+    """The model did not deliver. ``retryable``: the same call may succeed when made again."""
+
+    retryable = False
+    user_message = "The language model did not answer. Please ask again in a minute."
+
+
+class ModelUnavailableError(ModelError):
+    """No connection, a 5xx, or no first token in time."""
+
+    retryable = True
+    user_message = "The language model cannot be reached right now. Please ask again in a few minutes."
+
+
+class ModelRateLimitedError(ModelError):
+    """A 429. ``retry_after_seconds`` is the server's word, or ``None``."""
+
+    retryable = True
+    user_message = "The language model is busy right now. Please ask again in a few minutes."
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ModelBrokenError(ModelError):
+    """The stream broke off: disconnect, stall, malformed chunk, or no terminal event."""
+
+    retryable = True
+    user_message = "The language model broke off in the middle of its answer. Please ask again."
+
+
+class ModelRefusedError(ModelError):
+    """The model or its provider declined to answer this question."""
+
+    user_message = "The language model declined to answer this question. Please put it another way."
+
+
+class ModelTooLongError(ModelError):
+    """Question and material do not fit the model's context window."""
+
+    user_message = "The question and its material are too long for the language model. Please shorten them."
+
+
+class ModelConfigurationError(ModelError):
+    """Key, model name or address is wrong: only the operator can help."""
+
+    user_message = (
+        "The language model refused our credentials or settings. "
+        "Please tell whoever runs this app to look at `country-agents doctor`."
+    )

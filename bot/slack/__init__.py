@@ -1,0 +1,1 @@
+"""Slack at the edge: thread writer, pacing, text safety, cards."""

@@ -1,0 +1,1 @@
+"""Redis at the edge: keys, turns, the embedded server."""
