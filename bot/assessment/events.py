@@ -1,0 +1,99 @@
+"""What the engine yields: the only thing the rest of the program learns of an assessment.
+
+The engine knows neither Slack nor Redis. Its events are consumed once, in order, by ``bot.desk``,
+which checkpoints them and hands text to the thread writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from bot.llm.port import Usage
+
+__all__ = ["CardChanged", "Checkpointed", "Cut", "Event", "Finished", "Part", "Report", "StatusChanged"]
+
+
+class Cut(IntEnum):
+    """How good a place the start of a part is to begin a new message; higher is better."""
+
+    NONE = 0
+    """A sentence inside a paragraph."""
+    LINE = 1
+    """A bullet inside a list."""
+    PARAGRAPH = 2
+    """A paragraph or a lettered heading."""
+    SECTION = 3
+    """A numbered section."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One unit of visible text: a heading, a bullet, a sentence. Checked, safe Slack Markdown.
+
+    The document is the concatenation of all parts' ``text``; each begins with the separator that
+    sets it off from the one before ("\\n\\n", "\\n" or " "). A message that begins with this part
+    leaves the separator out.
+    """
+
+    text: str
+    cut: Cut
+    section: str
+    """Key of the section it belongs to (``opening``, ``1`` … ``8``, ``closing``)."""
+    ends_section: bool = False
+    """True when the section is complete with this part."""
+    section_bytes: int = 0
+    """On a part with ``Cut.SECTION``: the section's size in UTF-8 bytes, exact where the section is
+    already drafted, otherwise what its format expects. Lets the writer choose where to split."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardChanged:
+    """The card shows the bottom line and banners from now on."""
+
+    bottom_line: str
+    banners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """A short line for the thread's status ("is writing section 2 of 8 …")."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """Work that must not be paid for twice is done: ``data`` is JSON-able and resumes the engine."""
+
+    key: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The accounts of a finished assessment, for the footer, the card and the metrics."""
+
+    sources: tuple[str, ...]
+    """One line of Slack Markdown a source."""
+    check_line: str
+    """"5 judgments · checks 14/15 · 3 corrections"."""
+    notices: tuple[str, ...]
+    """What a reader must know (AI notice, no sources, demo model)."""
+    problems: tuple[str, ...] = ()
+    """Sentences on what could not be written; not empty: a retry is offered."""
+    usage: Usage = field(default_factory=Usage)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Corrections by check id, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every run that did not raise."""
+
+    report: Report
+
+
+Event = Part | CardChanged | StatusChanged | Checkpointed | Finished
