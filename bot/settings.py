@@ -1,0 +1,304 @@
+"""All knobs of the program, in one place: read once, from the environment and ``.env``, then passed on.
+
+Our names begin with ``COUNTRY_AGENTS_`` on purpose: Bolt reads ``SLACK_BOT_TOKEN``,
+``SLACK_SIGNING_SECRET``, ``SLACK_CLIENT_ID`` and ``SLACK_CLIENT_SECRET`` by itself, and with the last
+two set it turns OAuth on and forgets the token. Nothing of ours goes by those names, and whoever
+builds an ``AsyncApp`` passes everything explicitly.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from urllib.parse import urlsplit
+
+from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import CountryAgentsError
+
+__all__ = ["PREFIX", "Settings", "SettingsError", "settings_table", "unknown_variables", "variable"]
+
+PREFIX = "COUNTRY_AGENTS_"
+OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+"""What redis-py's ``from_url`` understands: TCP, TCP with TLS, a socket file."""
+
+
+class SettingsError(CountryAgentsError):
+    """A setting is missing or wrong. The message names each variable and what to do; never a value."""
+
+    user_message = "This app is not set up completely. Please tell whoever runs it."
+
+
+def _default_data_dir() -> Path:
+    """The XDG base directory specification's place for a user's data."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "country-agents"
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a web address that begins with https:// or http://")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user name or password; keys have settings of their own")
+    return value.rstrip("/")
+
+
+def _with_slash(value: str) -> str:
+    # slack_sdk joins method names to this by plain concatenation.
+    return _web_address(value) + "/"
+
+
+def _redis_address(value: SecretStr) -> SecretStr:
+    scheme = urlsplit(value.get_secret_value()).scheme
+    if scheme not in REDIS_SCHEMES:
+        raise ValueError("must begin with redis://, rediss:// (TLS) or unix:// (a socket file)")
+    return value
+
+
+def _effort(value: str) -> str:
+    # An empty variable counts as unset (compose passes empties), so "do not send" needs a word.
+    return "" if value == "off" else value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Effort = Annotated[
+    Literal["", "off", "none", "minimal", "low", "medium", "high", "xhigh", "max"], AfterValidator(_effort)
+]
+Seconds = Annotated[float, Gt(0), Le(600)]
+Count = Annotated[int, Ge(1)]
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(BaseSettings):
+    """Every setting, frozen. Build it with ``load``, which fails in the operator's words.
+
+    Source, strongest first: ``load``'s arguments, the environment, ``.env`` in the working folder.
+    Empty variables count as unset.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=Path(".env"),
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    slack_bot_token: SecretStr | None = Field(
+        default=None, description="Bot token of the Slack app (`xoxb-…`). Needed by `serve`."
+    )
+    slack_app_token: SecretStr | None = Field(
+        default=None,
+        description="App-level token (`xapp-…`, scope `connections:write`). Set: Socket Mode. Unset: HTTP.",
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, description="Signing secret of the Slack app. Needed in HTTP mode."
+    )
+    slack_api_url: Annotated[str, AfterValidator(_with_slash)] = Field(
+        default="https://slack.com/api/",
+        description="Slack's Web API. GovSlack: `https://slack-gov.com/api/`.",
+    )
+    http_host: str = Field(
+        default="0.0.0.0",  # noqa: S104  every interface: in a container loopback reaches nobody
+        description="Address to listen on in HTTP mode; every interface, as containers need. "
+        "`127.0.0.1` behind a proxy on the same machine.",
+    )
+    http_port: Annotated[int, Ge(1), Le(65535)] = Field(
+        default=3000, description="Port of HTTP mode; Slack's request URL is `https://…/slack/events`."
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_address)] | None = Field(
+        default=None,
+        description="Redis or Valkey, `redis://[:password@]host:6379/0` (`rediss://` for TLS). "
+        "Unset: an embedded Valkey in the data folder.",
+    )
+    model_url: WebAddress | None = Field(
+        default=None,
+        description="Base URL of an OpenAI-compatible server, usually ending in `/v1`. Unset: OpenAI.",
+    )
+    model_key: SecretStr | None = Field(
+        default=None,
+        description="API key of the model server. Unset and no `COUNTRY_AGENTS_MODEL_URL`: `OPENAI_API_KEY`.",
+    )
+    model: str = Field(default="gpt-6.1-sol", min_length=1, description="Model name, for every role.")
+    plan_model: str | None = Field(
+        default=None, description="Model for the strict-JSON calls (plan, outlook, watch), if another one."
+    )
+    section_model: str | None = Field(
+        default=None, description="Model for the prose of the sections, if another one."
+    )
+    model_api: Literal["responses", "chat"] = Field(
+        default="responses",
+        description="`responses` (OpenAI's Responses API) or `chat` (Chat Completions: most other servers).",
+    )
+    plan_effort: Effort = Field(
+        default="low",
+        description="Reasoning effort of the JSON calls; `off`: not sent, as other models need.",
+    )
+    section_effort: Effort = Field(
+        default="low", description="Reasoning effort of the section calls; `off`: not sent."
+    )
+    plan_tokens: Count = Field(
+        default=600, description="Most tokens of the plan; outlook and watch get 100 more."
+    )
+    section_tokens: Count = Field(default=1200, description="Most tokens of one section.")
+    connect_seconds: Seconds = Field(default=5, description="Time to connect to the model server.")
+    first_token_seconds: Seconds = Field(
+        default=60, description="Time until a call's first token; reasoning models think before it."
+    )
+    stall_seconds: Seconds = Field(default=30, description="Longest silence inside a stream of tokens.")
+    model_attempts: Annotated[int, Ge(1), Le(10)] = Field(
+        default=3, description="Attempts of one model call, the first included."
+    )
+    model_retry_seconds: Seconds = Field(default=45, description="Time within which a retry may begin.")
+    calls_at_once: Annotated[int, Ge(1), Le(32)] = Field(
+        default=8, description="Model calls of one assessment at once; the local model always has 1."
+    )
+    turns_at_once: Annotated[int, Ge(1), Le(2000)] = Field(
+        default=200, description="Assessments one process works on at once; the rest wait in the queue."
+    )
+    lease_seconds: Annotated[int, Ge(2), Le(300)] = Field(
+        default=10, description="After this silence another process takes over a killed one's assessments."
+    )
+    question_limit: Annotated[int, Ge(100), Le(40_000)] = Field(
+        default=4000, description="Longest question in characters; a longer one is refused, with a sentence."
+    )
+    edit_window_seconds: Annotated[int, Ge(0), Le(86_400)] = Field(
+        default=300, description='How long an edited question offers "Ask again with the new text". 0: never.'
+    )
+    organisation: str = Field(
+        default="Three Corporate",
+        min_length=1,
+        description="The firm the desk works for: address and last line.",
+    )
+    lexicon: Literal["icd203", "phia"] = Field(
+        default="icd203",
+        description="Likelihood terms: US ICD 203 (`icd203`) or the UK's PHIA yardstick (`phia`).",
+    )
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Folder of the embedded store and the local model's weights.",
+    )
+    local_model: str = Field(
+        default="auto",
+        min_length=1,
+        description="The sandbox's model without a key: `auto`, a name, or a GGUF file.",
+    )
+    local_threads: Annotated[int, Ge(1), Le(256)] | None = Field(
+        default=None, description="CPU threads of the local model. Unset: the machine's cores."
+    )
+    log_level: Level = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`text` for people, `json` for collectors."
+    )
+
+    @property
+    def socket_mode(self) -> bool:
+        """True: events come over a WebSocket that we open; False: over signed HTTP."""
+        return self.slack_app_token is not None
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:  # noqa: ANN401  each field has its own type
+        """Read the settings; ``overrides`` are fields by name and win. Raises ``SettingsError``."""
+        try:
+            settings = cls(**overrides)
+        except ValidationError as error:
+            raise SettingsError(_in_operators_words(error)) from None  # the cause would print the values
+        # Only ever for OpenAI itself: another server must not be handed OpenAI's key by accident.
+        key = os.environ.get(OPENAI_KEY_VARIABLE)
+        if key and settings.model_key is None and settings.model_url is None:
+            return settings.model_copy(update={"model_key": SecretStr(key)})
+        return settings
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field: ``redis_url`` -> ``COUNTRY_AGENTS_REDIS_URL``."""
+    return PREFIX + field.upper()
+
+
+def unknown_variables() -> list[str]:
+    """Names with our prefix, set in the environment or ``.env``, that no setting goes by: misspellings."""
+    known = {variable(name) for name in Settings.model_fields}
+    names = {name.upper() for name in os.environ}
+    env_file = Settings.model_config.get("env_file")
+    if isinstance(env_file, Path) and env_file.is_file():
+        lines = env_file.read_text(encoding="utf-8").splitlines()
+        names |= {
+            line.removeprefix("export ").partition("=")[0].strip().upper() for line in lines if "=" in line
+        }
+    return sorted(name for name in names if name.startswith(PREFIX) and name not in known)
+
+
+def settings_table() -> str:
+    """The README's Markdown table of all settings, one row each, in the order of the class."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `{variable(name)}` | {_printed_default(name, field)} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _printed_default(name: str, field: FieldInfo) -> str:
+    if name == "data_dir":
+        return "`~/.local/share/country-agents`"
+    return "" if field.default is None else f"`{field.default}`"
+
+
+def _in_operators_words(error: ValidationError) -> str:
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        field = Settings.model_fields.get(name)
+        if field is None:
+            lines.append(f"{name or 'settings'}: there is no such setting.")
+            continue
+        own_words = str(problem["msg"]).removeprefix("Value error, ")
+        wanted = own_words if problem["type"] == "value_error" else _wanted(field)
+        line = f"{variable(name)} {wanted}. Correct it, or remove it for the default."
+        if line not in lines:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _wanted(field: FieldInfo) -> str:
+    """What a field takes, from its type and bounds: "must be a whole number from 1 to 65535"."""
+    kinds, marks = _kinds_and_marks(field.annotation)
+    marks += field.metadata
+    for kind in kinds:
+        if get_origin(kind) is Literal:
+            return "must be one of: " + ", ".join(str(choice) for choice in get_args(kind) if choice)
+    numbers = [name for kind, name in ((int, "a whole number"), (float, "a number")) if kind in kinds]
+    if not numbers:
+        return "must not be empty" if str in kinds else "must be a path"
+    words = f"must be {numbers[0]}"
+    for mark in marks:
+        if isinstance(mark, Ge):
+            words += f" from {mark.ge}"
+        elif isinstance(mark, Gt):
+            words += f" above {mark.gt}"
+        elif isinstance(mark, Le):
+            words += f" to {mark.le}"
+    return words
+
+
+def _kinds_and_marks(annotation: object) -> tuple[list[object], list[object]]:
+    """The plain types inside unions and ``Annotated``, and the marks hung on them."""
+    if get_origin(annotation) is Annotated:
+        kind, *marks = get_args(annotation)
+        kinds, inner = _kinds_and_marks(kind)
+        return kinds, inner + marks
+    if get_origin(annotation) is None or get_origin(annotation) is Literal:
+        return [annotation], []
+    kinds, marks = [], []
+    for choice in get_args(annotation):
+        more_kinds, more_marks = _kinds_and_marks(choice)
+        kinds += more_kinds
+        marks += more_marks
+    return kinds, marks
