@@ -1,0 +1,204 @@
+"""The table of Slack's limits: each number with its unit, its reason and where it comes from.
+
+Sources: "docs" is docs.slack.dev as of autumn 2026, "method reference" its per-method pages,
+"measured" what others measured on live workspaces and published in issue threads (CopilotKit #6063,
+openclaw #143882, python-slack-sdk #1859), "ours" a choice of this project.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = [
+    "ACTIONS_ELEMENTS",
+    "BUTTON_TEXT_CHARS",
+    "BUTTON_VALUE_CHARS",
+    "CONTEXT_ELEMENTS",
+    "EPHEMERAL_TEXT_CHARS",
+    "FALLBACK_TEXT_CHARS",
+    "HEADER_CHARS",
+    "LIMITS",
+    "MARKDOWN_CHARS",
+    "MESSAGE_BLOCKS",
+    "METHOD_CALLS_PER_MINUTE",
+    "POSTS_PER_CHANNEL_SECOND",
+    "SECTION_CHARS",
+    "Limit",
+    "WriterLimits",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One row of the table."""
+
+    name: str
+    value: float
+    unit: str
+    reason: str
+    source: str
+
+
+LIMITS: Final[tuple[Limit, ...]] = (
+    Limit(
+        "stream_bytes",
+        9_000,
+        "UTF-8 bytes a streamed message",
+        "a stream holds about 10,600 bytes over all its calls, then answers msg_too_long for ever",
+        "measured; 9,000 is ours",
+    ),
+    Limit(
+        "post_bytes",
+        11_000,
+        "UTF-8 bytes a posted message",
+        "markdown blocks of one payload hold 12,000 characters together; bytes are never fewer",
+        "docs, markdown block; 11,000 is ours",
+    ),
+    Limit(
+        "markdown_chars",
+        12_000,
+        "characters over all markdown blocks of a message, and in markdown_text",
+        "msg_too_long above it",
+        "docs and method reference",
+    ),
+    Limit(
+        "rotate_seconds",
+        240,
+        "s a stream",
+        "a stream dies about 5 minutes after its start, even while it is appended to",
+        "measured; 4 minutes is ours",
+    ),
+    Limit(
+        "rotate_softly_seconds",
+        200,
+        "s a stream",
+        "from here a paragraph's start is a good moment to begin the next message",
+        "ours",
+    ),
+    Limit(
+        "flush_seconds",
+        0.9,
+        "s between two flushes of one stream",
+        "reads as continuous; one lone turn uses two thirds of the 100 appends a minute",
+        "ours",
+    ),
+    Limit(
+        "flush_min_bytes",
+        48,
+        "UTF-8 bytes",
+        "less than this waits for one more interval: an append for a few letters is not worth a slot",
+        "ours",
+    ),
+    Limit(
+        "update_seconds",
+        3.0,
+        "s between two updates of one message",
+        "chat.update of long text at most every 3 s",
+        "docs, chat.update",
+    ),
+    Limit("card_updates", 3, "updates a turn", "progress goes through the status line", "ours"),
+    Limit(
+        "status_refresh_seconds",
+        100,
+        "s",
+        "Slack removes a status two minutes after it was set",
+        "method reference, assistant.threads.setStatus",
+    ),
+    Limit("settle_seconds", 1.0, "s", "a message whose answer was lost may appear a moment later", "ours"),
+    Limit(
+        "stop_wait_seconds",
+        0.3,
+        "s",
+        "a person's stop ends the message within a second, so it waits this long at most for a slot",
+        "ours",
+    ),
+    Limit("message_blocks", 50, "blocks a message", "msg_blocks_too_many above it", "docs, Block Kit"),
+    Limit("header_chars", 150, "characters", "header block and card title", "docs, Block Kit"),
+    Limit("section_chars", 3_000, "characters", "text of a section or context element", "docs, Block Kit"),
+    Limit("context_elements", 10, "elements", "context block", "docs, Block Kit"),
+    Limit("actions_elements", 25, "elements", "actions block", "docs, Block Kit"),
+    Limit("button_text_chars", 75, "characters", "button", "docs, Block Kit"),
+    Limit("button_value_chars", 2_000, "characters", "button", "docs, Block Kit"),
+    Limit(
+        "ephemeral_text_chars",
+        3_900,
+        "characters",
+        "chat.postEphemeral answers msg_too_long above 4,000; a margin for escapes",
+        "docs, chat.postMessage text; the margin is ours",
+    ),
+    Limit(
+        "fallback_text_chars",
+        150,
+        "characters",
+        "the text beside blocks is only read by notifications and screen readers",
+        "ours",
+    ),
+    Limit("status_chars", 50, "characters", "a longer status is cut off on a phone", "ours"),
+    Limit("replies_page", 200, "messages", "one page of conversations.replies", "docs recommend at most 200"),
+    Limit("replies_pages", 5, "pages", "a thread longer than this is not searched further", "ours"),
+    Limit("posts_per_channel_second", 1, "posts a second a channel", "special tier", "docs, rate limits"),
+    Limit("chat.startStream", 20, "calls a minute", "tier 2", "method reference"),
+    Limit("chat.stopStream", 20, "calls a minute", "tier 2", "method reference"),
+    Limit("chat.appendStream", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("chat.update", 50, "calls a minute", "tier 3", "method reference"),
+    Limit(
+        "chat.postMessage", 300, "calls a minute", "several hundred a minute a workspace", "docs, rate limits"
+    ),
+    Limit("chat.postEphemeral", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("conversations.replies", 50, "calls a minute", "tier 3, internal apps", "method reference"),
+    Limit("conversations.info", 50, "calls a minute", "tier 3", "method reference"),
+    Limit("users.info", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("assistant.threads.setStatus", 600, "calls a minute", "special tier", "docs, rate limits"),
+    Limit("call_seconds", 10, "s", "a Slack call that takes longer has failed or its answer is lost", "ours"),
+    Limit("connect_seconds", 5, "s", "a healthy TLS connection takes a tenth of it", "ours"),
+    Limit("call_attempts", 4, "attempts", "for calls that may be repeated", "ours"),
+    Limit("rate_limit_attempts", 8, "attempts", "answers 429 before we give up on a call", "ours"),
+    Limit("retry_first_seconds", 0.25, "s", "first pause, doubled each time", "ours"),
+    Limit("retry_after_default_seconds", 5, "s", "a 429 without Retry-After", "ours"),
+)
+
+_VALUES: Final = {limit.name: limit.value for limit in LIMITS}
+
+METHOD_CALLS_PER_MINUTE: Final[dict[str, int]] = {
+    limit.name: int(limit.value) for limit in LIMITS if limit.unit == "calls a minute"
+}
+"""Slack's documented minimum for each method we call: per method, app and workspace."""
+
+POSTS_PER_CHANNEL_SECOND: Final = int(_VALUES["posts_per_channel_second"])
+MESSAGE_BLOCKS: Final = int(_VALUES["message_blocks"])
+MARKDOWN_CHARS: Final = int(_VALUES["markdown_chars"])
+HEADER_CHARS: Final = int(_VALUES["header_chars"])
+SECTION_CHARS: Final = int(_VALUES["section_chars"])
+CONTEXT_ELEMENTS: Final = int(_VALUES["context_elements"])
+ACTIONS_ELEMENTS: Final = int(_VALUES["actions_elements"])
+BUTTON_TEXT_CHARS: Final = int(_VALUES["button_text_chars"])
+BUTTON_VALUE_CHARS: Final = int(_VALUES["button_value_chars"])
+EPHEMERAL_TEXT_CHARS: Final = int(_VALUES["ephemeral_text_chars"])
+FALLBACK_TEXT_CHARS: Final = int(_VALUES["fallback_text_chars"])
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """What the thread writer and the Slack client go by; tests shorten the times and the sizes."""
+
+    stream_bytes: int = int(_VALUES["stream_bytes"])
+    post_bytes: int = int(_VALUES["post_bytes"])
+    rotate_seconds: float = _VALUES["rotate_seconds"]
+    rotate_softly_seconds: float = _VALUES["rotate_softly_seconds"]
+    flush_seconds: float = _VALUES["flush_seconds"]
+    flush_min_bytes: int = int(_VALUES["flush_min_bytes"])
+    update_seconds: float = _VALUES["update_seconds"]
+    card_updates: int = int(_VALUES["card_updates"])
+    status_refresh_seconds: float = _VALUES["status_refresh_seconds"]
+    status_chars: int = int(_VALUES["status_chars"])
+    settle_seconds: float = _VALUES["settle_seconds"]
+    stop_wait_seconds: float = _VALUES["stop_wait_seconds"]
+    replies_page: int = int(_VALUES["replies_page"])
+    replies_pages: int = int(_VALUES["replies_pages"])
+    call_seconds: float = _VALUES["call_seconds"]
+    connect_seconds: float = _VALUES["connect_seconds"]
+    call_attempts: int = int(_VALUES["call_attempts"])
+    rate_limit_attempts: int = int(_VALUES["rate_limit_attempts"])
+    retry_first_seconds: float = _VALUES["retry_first_seconds"]
+    retry_after_default_seconds: float = _VALUES["retry_after_default_seconds"]
