@@ -1,0 +1,299 @@
+"""Formats as data: which sections an answer has, in which order, and what each one needs.
+
+The in-depth format is the customer's own (``seed-assessment.txt``): eight sections with fixed kernels,
+sized as measured there. Titles are templates over the names in ``slots``: see ``titles.title_slots``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = ["FORMATS", "Format", "SectionSpec", "demo"]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionSpec:
+    """One section."""
+
+    key: str
+    title: str
+    """Template of the heading, without the number."""
+    words: int = 0
+    """Target length of what the model writes; 0: we print the section, no model call."""
+    instruction: str = ""
+    """What the section is for and how it is built, in the model's words."""
+    lead: str = ""
+    """Template of a fixed first sentence; the model is told not to write one."""
+    subs: tuple[int, int] = (0, 0)
+    """Lettered headings: at least, at most."""
+    bullets: tuple[int, int] = (0, 0)
+    """Bullets a lettered heading, or in the section where it has none: at least, at most."""
+    needs: frozenset[str] = frozenset({"plan"})
+    """Data calls that must be done before the section is written or printed."""
+    prints: tuple[str, ...] = ()
+    """Blocks of data printed by us, in order; their data calls are waited for when they are due."""
+    prints_inside: bool = False
+    """Print them before the last paragraph instead of at the end."""
+    labelled: bool = False
+    """Bullets are "Label: text"."""
+    factual: bool = False
+    """Facts only: every bullet carries a source, and no judgment ids are known."""
+    starts_with: str = ""
+    """Words the first sentence begins with."""
+    max_tokens: int = 0
+    prefill: str = ""
+    """Words a small model is made to begin with."""
+
+    @property
+    def expected_bytes(self) -> int:
+        """Size before anything is drafted: about seven bytes a word and as much again for headings."""
+        return 7 * self.words + 300 + 700 * len(self.prints)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An answer's shape."""
+
+    key: str
+    name: str
+    sections: tuple[SectionSpec, ...]
+    judgments: tuple[int, int]
+    """Judgments in the plan: at least, at most."""
+    watch_items: tuple[int, int]
+    calls: frozenset[str]
+    """Data calls beside the plan: ``outlook``, ``watch``."""
+    frame: bool = True
+    """Opening sentence before, closing question and epigraph after the sections."""
+    plan_first: bool = False
+    """True: nothing can be written before the plan, not even section 1."""
+    compact: bool = False
+    """Small schemas and short instructions, for a model that runs on two cores."""
+    plan_tokens: int = 600
+    outlook_tokens: int = 700
+    watch_tokens: int = 700
+    numbered: bool = True
+
+
+IN_DEPTH = Format(
+    key="in-depth",
+    name="In-depth assessment",
+    judgments=(4, 6),
+    watch_items=(3, 7),
+    calls=frozenset({"outlook", "watch"}),
+    sections=(
+        SectionSpec(
+            key="1",
+            title="What {it} says (surface level)",
+            words=110,
+            bullets=(4, 6),
+            lead="Here is what the material states, before any judgment:",
+            needs=frozenset(),
+            factual=True,
+            max_tokens=420,
+            instruction=(
+                "Write 4 to 6 bullets of 12 to 26 words: the facts as the material reports them, each ending with "
+                "its source, for example [S1]. No interpretation, no motives, no forecasts, no “should”. Name actors, "
+                "dates and amounts where the material gives them; say what it leaves open. No headings."
+            ),
+        ),
+        SectionSpec(
+            key="2",
+            title="Why {country} would {stance} (and what’s in it for {capital})",
+            words=390,
+            subs=(3, 5),
+            bullets=(2, 4),
+            max_tokens=1300,
+            instruction=(
+                "Explain the interests of {the_country} through the three pillars of its rubric. One lead sentence that "
+                "names the pillars, then 4 lettered parts (### A. Title … ### D. Title), each with 3 or 4 bullets of 17 to "
+                "44 words: interest, mechanism, trade-off. Name institutions of the profile where they act."
+            ),
+        ),
+        SectionSpec(
+            key="3",
+            title="Why {counterparty} wants {it} (and how {possessive} strategic logic challenges its assumptions)",
+            words=290,
+            subs=(3, 3),
+            bullets=(2, 4),
+            max_tokens=1000,
+            instruction=(
+                "One lead sentence, then exactly three lettered parts of 3 or 4 bullets of 19 to 36 words: "
+                "### A. Motivations of {counterparty}; ### B. Strategic logic and constraints faced by {the_country}; "
+                "### C. Points of friction or mismatch. B and C are read through the eyes of {capital}."
+            ),
+        ),
+        SectionSpec(
+            key="4",
+            title="Strategic risks & contradictions (for {the_country} and for the broader system)",
+            words=345,
+            subs=(3, 4),
+            bullets=(2, 4),
+            prints=("assumptions",),
+            max_tokens=1150,
+            instruction=(
+                "One lead sentence, then four lettered parts of 2 or 3 bullets of 20 to 43 words: loss of leverage; "
+                "tensions at home; third parties and allies; costs of miscalibration. Each bullet says who bears the "
+                "risk and through which mechanism. The assumptions are printed after your text: do not list them."
+            ),
+        ),
+        SectionSpec(
+            key="5",
+            title="Where this is headed and what to watch ({possessive} decision points)",
+            words=350,
+            subs=(4, 5),
+            bullets=(2, 3),
+            lead=(
+                "The coming months will be decided on the fronts below; they are the ones for {organisation} "
+                "to follow."
+            ),
+            prints=("hypotheses",),
+            max_tokens=1150,
+            instruction=(
+                "Four or five lettered parts, each a domain where {capital} must decide next, with 2 bullets of 24 to 43 "
+                "words: what it can do, when, what drives the choice. The rival hypotheses and their probabilities are "
+                "printed after your text: do not list them. No lead sentence."
+            ),
+        ),
+        SectionSpec(
+            key="6",
+            title="My judgment: Strategic significance for {the_country}",
+            words=285,
+            bullets=(5, 7),
+            labelled=True,
+            prints=("judgments",),
+            max_tokens=950,
+            instruction=(
+                "One lead sentence in the first person, then six bullets of 31 to 58 words in the form “**Label:** text” "
+                "with labels for posture, leverage, dual track, signalling, risk and, last, a counterpoint that begins "
+                "with “Yet”. Tie each to a judgment id of the plan where one fits. No headings. The judgments with their "
+                "likelihoods are printed after your text: do not list them."
+            ),
+        ),
+        SectionSpec(
+            key="7",
+            title="Key warning signs to monitor",
+            lead=(
+                "For {possessive_organisation} strategic horizon, these are the observable signs that would move the "
+                "judgments above:"
+            ),
+            prints=("watch_items",),
+            needs=frozenset({"watch"}),
+        ),
+        SectionSpec(
+            key="8",
+            title="Final calibrated verdict",
+            words=150,
+            starts_with="In summary:",
+            prints=("implications", "gaps"),
+            prints_inside=True,
+            max_tokens=520,
+            instruction=(
+                "Four paragraphs, no bullets, no headings: (1) one sentence that begins “In summary:” and weighs what this "
+                "is and what it is not; (2) about 45 words on {the_country}; (3) about 40 words on {counterparty} and others; "
+                "(4) about 32 words on the long view. Plain words, no metaphors. Implications and gaps are printed for you."
+            ),
+        ),
+    ),
+)
+
+BRIEF = Format(
+    key="brief",
+    name="Brief",
+    judgments=(3, 3),
+    watch_items=(3, 3),
+    calls=frozenset({"watch"}),
+    plan_first=True,
+    frame=False,
+    numbered=False,
+    plan_tokens=420,
+    watch_tokens=380,
+    sections=(
+        SectionSpec(key="bottom-line", title="Bottom line", prints=("bottom_line",)),
+        SectionSpec(key="judgments", title="Key judgments", prints=("judgments",)),
+        SectionSpec(
+            key="watch", title="What to watch", prints=("watch_items",), needs=frozenset({"plan", "watch"})
+        ),
+    ),
+)
+
+FORMATS = {IN_DEPTH.key: IN_DEPTH, BRIEF.key: BRIEF}
+"""By the key a turn names."""
+
+_DEMO_SECTIONS: dict[str, dict[str, object]] = {
+    "1": {
+        "instruction": "List 4 short facts from the question as bullets. One line each. Facts only, end each with [S1].",
+        "prefill": "- ",
+        "bullets": (2, 5),
+        "words": 60,
+    },
+    "2": {
+        "instruction": (
+            "Write 4 bullets on why {the_country} would {stance}: growth at home, technology, standing abroad, timing. "
+            "One sentence of about 20 words each."
+        ),
+        "prefill": "- {country} ",
+        "subs": (0, 0),
+        "bullets": (2, 5),
+        "words": 85,
+    },
+    "3": {
+        "instruction": (
+            "Write 4 bullets: what {counterparty} wants from this, what limits {the_country}, and where the two sides "
+            "misread each other. One sentence of about 20 words each."
+        ),
+        "prefill": "- ",
+        "subs": (0, 0),
+        "bullets": (2, 5),
+        "words": 85,
+    },
+    "4": {
+        "instruction": (
+            "Write 4 bullets on the risks: lost leverage, tension at home, reactions of allies and third countries, "
+            "miscalculation. One sentence of about 20 words each."
+        ),
+        "prefill": "- ",
+        "subs": (0, 0),
+        "bullets": (2, 5),
+        "words": 85,
+    },
+    "5": {
+        "instruction": (
+            "Write 4 bullets on what {capital} must decide next and when: supply, rules, partners, bargaining. "
+            "One sentence of about 20 words each."
+        ),
+        "prefill": "- ",
+        "subs": (0, 0),
+        "bullets": (2, 5),
+        "words": 85,
+    },
+    "6": {
+        "instruction": (
+            "Write 4 bullets that judge what this means for {the_country}, each in the form “Label: sentence”, "
+            "with the labels Posture, Leverage, Signal and Risk."
+        ),
+        "prefill": "- Posture: ",
+        "bullets": (2, 5),
+        "words": 85,
+    },
+    "8": {
+        "instruction": "Write three sentences that sum up: what this is, what it means for {the_country}, the long view.",
+        "prefill": "In summary: ",
+        "words": 70,
+    },
+}
+
+
+def demo(format_: Format, *, section_tokens: int) -> Format:
+    """The same format cut to what a small model on two cores writes in four minutes.
+
+    Short instructions, one call at a time, section 1 before the plan, small fixed-key schemas
+    (``model-facts.md``, "Prompting a small model").
+    """
+    sections = tuple(
+        replace(spec, **_DEMO_SECTIONS.get(spec.key, {}), max_tokens=section_tokens) if spec.words else spec
+        for spec in format_.sections
+    )
+    return replace(
+        format_, sections=sections, compact=True, plan_tokens=150, outlook_tokens=200, watch_tokens=200,
+        judgments=(1, 3), watch_items=(1, 3),
+    )

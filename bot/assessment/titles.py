@@ -1,0 +1,79 @@
+"""Headline, opening sentence and section titles: from the user's own words and the persona's file.
+
+None of it waits for the model: the opening and title 1 never come from the plan (design, decision 3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from bot.assessment.dialect import split_sentences
+from bot.turns import Question
+from personas.persona import Persona
+
+__all__ = ["event_name", "headline", "opening_sentence", "title_slots"]
+
+HEADLINE_WORDS = 12
+"""Words: the longest headline (design, decision 3)."""
+
+_EVENT_NOUNS = (
+    "truce ceasefire armistice deal agreement pact treaty accord framework summit talks meeting visit tariff tariffs "
+    "sanctions embargo ban controls curbs quota quotas election vote referendum coup strike strikes attack invasion "
+    "exercise exercises drills launch test ruling verdict law bill budget plan strategy reform cut cuts hike rate "
+    "merger takeover default devaluation blockade protest protests crackdown withdrawal statement announcement speech "
+    "decision proposal offer resolution dispute crisis war"
+).split()
+_PLURAL = {"talks", "tariffs", "sanctions", "controls", "curbs", "quotas", "strikes", "exercises", "drills", "cuts", "protests"}
+_QUESTION = re.compile(
+    r"^(?:what|why|how|who|when|where|which|will|would|is|are|does|do|did|can|could|should|has|have|was|were)\b", re.I
+)
+
+
+def headline(question: Question) -> str:
+    """The user's first line or sentence, at most twelve words, without markup or mentions."""
+    text = question.text or (question.quoted[0].text if question.quoted else "")
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    plain = re.sub(r"https?://\S+|[<>*_~`#@|{}\[\]\\]", " ", first_line)
+    plain = re.sub(r"[\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", plain)
+    sentences = split_sentences(" ".join(plain.split()))
+    words = (sentences[0] if sentences else "").split()
+    if len(words) > HEADLINE_WORDS:
+        return " ".join(words[:HEADLINE_WORDS]).rstrip(",;:—–-") + " …"
+    return " ".join(words).rstrip(".!,;: ")
+
+
+def event_name(title: str) -> str:
+    """What section titles call the event: "the truce", or the headline itself in quotation marks."""
+    if _QUESTION.match(title) or title.endswith("?") or not title:
+        return "the question at hand"
+    words = [word.strip(".,;:!?’'\"“”()…").casefold() for word in title.split()]
+    nouns = [word for word in words if word in _EVENT_NOUNS]
+    if nouns:
+        return f"the {nouns[-1]}"
+    return f"“{title.strip('“”\"')}”"
+
+
+def opening_sentence(persona: Persona, title: str, *, up_to_date: bool) -> str:
+    """The fixed first sentence. It claims to be up to date only where something was retrieved."""
+    claim = "most up-to-date in-depth assessment" if up_to_date else "in-depth assessment"
+    event = f"“{title.strip('“”\"')}”" if title else "your question"
+    return (
+        f"Here is my {claim} of {event} — with a focus on the why, the how and what next, "
+        f"from the perspective of {persona.possessive} strategic calculus."
+    )
+
+
+def title_slots(persona: Persona, *, title: str, organisation: str, counterparty: str = "", stance: str = "act") -> Mapping[str, str]:
+    """The names that title, lead and instruction templates may use."""
+    return {
+        "it": event_name(title),
+        "country": persona.the_country,
+        "the_country": persona.the_country,
+        "possessive": persona.possessive,
+        "capital": persona.capital,
+        "counterparty": counterparty or "the other side",
+        "stance": stance,
+        "organisation": organisation,
+        "possessive_organisation": organisation + ("’" if organisation.endswith("s") else "’s"),
+    }
