@@ -142,9 +142,7 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("chat.stopStream", 20, "calls a minute", "tier 2", "method reference"),
     Limit("chat.appendStream", 100, "calls a minute", "tier 4", "method reference"),
     Limit("chat.update", 50, "calls a minute", "tier 3", "method reference"),
-    Limit(
-        "chat.postMessage", 300, "calls a minute", "several hundred a minute a workspace", "docs, rate limits"
-    ),
+    Limit("chat.postMessage", 300, "calls a minute", "several hundred a workspace", "docs, rate limits"),
     Limit("chat.postEphemeral", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.replies", 50, "calls a minute", "tier 3, internal apps", "method reference"),
     Limit("conversations.info", 50, "calls a minute", "tier 3", "method reference"),
