@@ -26,6 +26,9 @@ _PLAIN_WORDS = {
 }
 """What an expert reads instead of pydantic's words, by error type."""
 
+_CLAIMED_IN = {"code": "code", "names": "aliases", "epigraphs": "epigraphs"}
+"""The field to look at when two files claim the same thing."""
+
 
 class PersonaError(Exception):
     """One or more persona files are wrong; nothing was loaded.
@@ -133,7 +136,4 @@ def _clashes(personas: dict[str, Persona]) -> Iterator[str]:
         for field, claim in sorted(own):
             other = claims.setdefault((field, claim), file)
             if other != file:
-                yield f"{file}: {_CLAIMED[field]}: “{claim}” is already claimed by {other}"
-
-
-_CLAIMED = {"code": "code", "names": "aliases", "epigraphs": "epigraphs"}
+                yield f"{file}: {_CLAIMED_IN[field]}: “{claim}” is already claimed by {other}"
