@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -44,6 +45,10 @@ _NATIVE_WORDS: Final = """
 _NATIVE: Final = frozenset(_NATIVE_WORDS.split())
 
 
+_LATIN_HEAD: Final = re.compile(r"[A-Za-z0-9\-]*")
+"""Where a client may stop reading a label: at "_" (closing italics) or where another script follows."""
+
+
 def _is_top_level(word: str) -> bool:
     """Whether a dotted word's last label works as a top-level domain. Unknown lower-case Latin labels
     count as one, because new ones are sold every month; "growth.However" is a missing space.
@@ -64,4 +69,4 @@ def is_live_domain(dotted: str) -> bool:
     labels = dotted.replace("。", ".").split(".")
     if all(len(label) <= 1 for label in labels):
         return False
-    return any(_is_top_level(label) for label in labels[1:])
+    return any(_is_top_level(label) or _is_top_level(_LATIN_HEAD.findall(label)[0]) for label in labels[1:])
