@@ -176,7 +176,7 @@ class Persona(_Entry):
     country: Text
     the_country: Text
     """As it stands inside a sentence: ``China``, ``the United States``."""
-    possessive: Text
+    possessive: Annotated[Text, _shaped(r".+’s?", "China’s, with ’")]
     """``China’s``, ``the United States’``."""
     adjective: Text
     capital: Text
