@@ -1,0 +1,142 @@
+"""Every Redis key of the app, and how long each lives.
+
+Keys of one thread share a hash tag, so that one Lua script may touch them together on a cluster too:
+``assess:{team:channel:thread}:<what>``. Keys that are not a thread's stand alone in their scripts.
+The queue's own keys (docket's) begin with the queue's name and are not listed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "ASKINGS_SECONDS",
+    "FINISHED_WORK_SECONDS",
+    "INBOX_SECONDS",
+    "MESSAGE_SECONDS",
+    "PREFIX",
+    "RECORD_SECONDS",
+    "SEEN_SECONDS",
+    "SWEEP_SECONDS",
+    "Keys",
+    "ThreadKeys",
+]
+
+PREFIX = "assess"
+
+HOUR_SECONDS = 3_600
+DAY_SECONDS = 24 * HOUR_SECONDS
+
+SEEN_SECONDS = 2 * DAY_SECONDS
+"""How long a message cannot start a second turn. Slack delivers again at once, after 1 and after 5
+minutes, and with delayed events switched on every hour for 24 hours more (Events API documentation): twice
+that."""
+
+INBOX_SECONDS = 2 * DAY_SECONDS
+"""How long a thread's waiting turns, and who works on them, outlive the last touch: as long as
+``SEEN_SECONDS``, so that a turn is not forgotten while its message is still remembered as taken."""
+
+RECORD_SECONDS = 7 * DAY_SECONDS
+"""How long a turn's question and journal outlive the last write: a week is how long "Ask again", "Try
+again" and "Stop" on an old message still find their turn."""
+
+FINISHED_WORK_SECONDS = DAY_SECONDS
+"""How long checkpoints and document, the bulk of a record (about 100 kB), outlive the turn's end: a retry the
+next morning does not pay again for finished sections."""
+
+MESSAGE_SECONDS = RECORD_SECONDS
+"""How long a Slack message leads to its turn: no longer than the record it leads to."""
+
+ASKINGS_SECONDS = RECORD_SECONDS
+"""How long repetitions of one question are counted: while its buttons work."""
+
+SWEEP_SECONDS = 60
+"""How often, in seconds, the replicas together look for threads that nobody works on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadKeys:
+    """The keys of one thread. ``address`` is ``team:channel:thread``: Slack ids hold no colon."""
+
+    prefix: str
+    address: str
+
+    def _key(self, what: str) -> str:
+        return f"{self.prefix}:{{{self.address}}}:{what}"
+
+    @property
+    def inbox(self) -> str:
+        """List of turn ids, oldest first; the head is the one being answered."""
+        return self._key("inbox")
+
+    @property
+    def lane(self) -> str:
+        """Key of the queue job that works on the inbox; absent when the inbox is empty."""
+        return self._key("lane")
+
+    @property
+    def running(self) -> str:
+        """Id of the turn that is being answered."""
+        return self._key("running")
+
+    def seen(self, turn_id: str) -> str:
+        """Marker: this turn was taken."""
+        return self._key(f"seen:{turn_id}")
+
+    def record(self, turn_id: str) -> str:
+        """Hash: ``turn``, ``fence``, ``attempts``, ``state``, ``stopped_by``, ``card_ts``, ``m:<number>``
+        …
+        """
+        return self._key(f"{turn_id}:record")
+
+    def checkpoints(self, turn_id: str) -> str:
+        """Hash: checkpoint key to JSON."""
+        return self._key(f"{turn_id}:checkpoints")
+
+    def document(self, turn_id: str) -> str:
+        """String: the rendered text."""
+        return self._key(f"{turn_id}:document")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys of one installation, or of one test: they differ in ``prefix``."""
+
+    prefix: str = PREFIX
+
+    def thread(self, address: str) -> ThreadKeys:
+        """Keys of the thread at ``team:channel:thread``."""
+        return ThreadKeys(self.prefix, address)
+
+    def address_of(self, turn_id: str) -> str:
+        """String: the address of a turn's thread."""
+        return f"{self.prefix}:address:{turn_id}"
+
+    def message(self, team_id: str, channel: str, message_ts: str) -> str:
+        """String: id of the turn that a message of ours belongs to."""
+        return f"{self.prefix}:{{{team_id}:{channel}:{message_ts}}}:turn"
+
+    def askings(self, team_id: str, channel: str, message_ts: str) -> str:
+        """Counter: how often the question in a message was asked again."""
+        return f"{self.prefix}:{{{team_id}:{channel}:{message_ts}}}:askings"
+
+    @property
+    def open_threads(self) -> str:
+        """Sorted set: address of each thread that may have waiting turns, by the time of its last turn."""
+        return f"{self.prefix}:open-threads"
+
+    @property
+    def sweeper(self) -> str:
+        """Marker: a replica swept less than ``SWEEP_SECONDS`` ago."""
+        return f"{self.prefix}:sweeper"
+
+    @property
+    def stops(self) -> str:
+        """Publish/subscribe channel: who stopped which turn."""
+        return f"{self.prefix}:stops"
+
+    def rate(self, app_id: str, team_id: str, method: str) -> str:
+        """Beginning of the keys of one rate bucket; the governor adds ``:slots``, ``:state``,
+        ``:channel:<id>``.
+        """
+        return f"{self.prefix}:rate:{{{app_id}:{team_id}:{method}}}"

@@ -1,0 +1,138 @@
+"""The Lua scripts of the turn store: each is one atomic step, and each may be sent twice without harm.
+
+A client whose connection breaks after sending does not know whether the script ran, and sends it again.
+Every script that writes for a run takes that run's fence and refuses when a newer run owns the turn.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BEGIN", "CHECKPOINT", "CLAIM", "FINISH", "HAND_OVER", "LANE", "NEXT", "RECORD", "STOP", "UNLIST"]
+
+CLAIM = """
+-- KEYS seen, record, inbox, lane
+-- ARGV turn id, nonce of this call, turn JSON, name for a new lane, TTLs of seen, record, inbox
+-- Returns {1 new | 0 duplicate, lane or ''}
+local taken_by = redis.call('GET', KEYS[1])
+local new = not taken_by or taken_by == ARGV[2]
+if not taken_by then
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[5])
+  redis.call('HSET', KEYS[2], 'turn', ARGV[3], 'state', 'waiting', 'fence', 0, 'attempts', 0)
+  redis.call('EXPIRE', KEYS[2], ARGV[6])
+  redis.call('RPUSH', KEYS[3], ARGV[1])
+  redis.call('EXPIRE', KEYS[3], ARGV[7])
+end
+if redis.call('EXISTS', KEYS[3]) == 0 then return {new and 1 or 0, ''} end
+redis.call('SET', KEYS[4], ARGV[4], 'NX', 'EX', ARGV[7])
+return {new and 1 or 0, redis.call('GET', KEYS[4])}
+"""
+"""Takes a turn once, queues it behind its thread, and names the job that must work on the thread.
+The lane is closed only together with an empty inbox (``NEXT``), so a push never meets a job that is
+leaving."""
+
+LANE = """
+-- KEYS inbox, lane; ARGV name for a new lane, TTL
+if redis.call('EXISTS', KEYS[1]) == 0 then return '' end
+redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2])
+return redis.call('GET', KEYS[2])
+"""
+"""For the sweep: the job that must work on this thread, or '' when nothing waits in it."""
+
+NEXT = """
+-- KEYS inbox, lane; ARGV my lane, TTL
+-- Returns the head of the inbox, or nil when this job has nothing to do any more.
+local lane = redis.call('GET', KEYS[2])
+if lane and lane ~= ARGV[1] then return nil end
+local head = redis.call('LINDEX', KEYS[1], 0)
+if not head then
+  redis.call('DEL', KEYS[2])
+  return nil
+end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return head
+"""
+
+BEGIN = """
+-- KEYS record, running, document, checkpoints; ARGV turn id, TTL
+-- Returns {fence, attempt, bytes of the document}, or nil when the turn is over or forgotten.
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'waiting' and state ~= 'running' then return nil end
+local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+redis.call('HSET', KEYS[1], 'state', 'running')
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+for _, key in ipairs({KEYS[1], KEYS[3], KEYS[4]}) do redis.call('EXPIRE', key, ARGV[2]) end
+return {fence, attempt, redis.call('STRLEN', KEYS[3])}
+"""
+
+CHECKPOINT = """
+-- KEYS record, checkpoints; ARGV fence, TTL, checkpoint key, JSON. Returns 1, or 0 when fenced.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+RECORD = """
+-- KEYS record, document; ARGV fence, TTL, byte offset, text, then field, value, …
+-- Returns 1; 0 when fenced; -1 when the document is shorter than the offset.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+local offset, text = tonumber(ARGV[3]), ARGV[4]
+if #text > 0 then
+  local have = redis.call('STRLEN', KEYS[2])
+  if have < offset then return -1 end
+  if have == offset then
+    redis.call('APPEND', KEYS[2], text)
+  else -- sent before without an answer: put the same bytes in the same place, and nothing after them
+    local kept = ''
+    if offset > 0 then kept = redis.call('GETRANGE', KEYS[2], 0, offset - 1) end
+    redis.call('SET', KEYS[2], kept .. text)
+  end
+end
+if #ARGV > 4 then redis.call('HSET', KEYS[1], unpack(ARGV, 5)) end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+"""
+
+FINISH = """
+-- KEYS record, inbox, running, document, checkpoints
+-- ARGV fence, turn id, outcome, reason, TTL of the record, TTL of finished work
+-- Returns 1, or 0 when fenced.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'reason', ARGV[4])
+redis.call('LREM', KEYS[2], 0, ARGV[2])
+if redis.call('GET', KEYS[3]) == ARGV[2] then redis.call('DEL', KEYS[3]) end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('EXPIRE', KEYS[4], ARGV[6])
+redis.call('EXPIRE', KEYS[5], ARGV[6])
+return 1
+"""
+
+HAND_OVER = """
+-- KEYS record; ARGV fence, TTL, 1 to give the attempt back, reason. Returns 1, or 0 when fenced.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'state') == 'running' then -- else it was sent before
+  if ARGV[3] == '1' then redis.call('HINCRBY', KEYS[1], 'attempts', -1) end
+  redis.call('HSET', KEYS[1], 'state', 'waiting', 'reason', ARGV[4])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
+STOP = """
+-- KEYS record; ARGV user. Returns 1 when the turn was waiting or running, else 0.
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'waiting' and state ~= 'running' then return 0 end
+redis.call('HSETNX', KEYS[1], 'stopped_by', ARGV[1])
+return 1
+"""
+
+UNLIST = """
+-- KEYS open threads; ARGV address, the score it was found with
+local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if score and tonumber(score) == tonumber(ARGV[2]) then redis.call('ZREM', KEYS[1], ARGV[1]) end
+return 1
+"""
+"""Takes a thread off the list unless a turn came into it since it was looked at."""

@@ -1,0 +1,352 @@
+"""Turns in Redis: taken once, answered in order, owned by one run at a time, and taken up where they stopped.
+
+Every method raises ``StoreUnavailableError`` when Redis is away for longer than the client rides out (about
+25 seconds), and every method that takes a lease raises ``FencedError`` once a newer run owns the turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot.deliveries import SentMessage
+from bot.store import keys as ttl
+from bot.store import scripts
+from bot.store.errors import FencedError, JournalGapError, translated
+from bot.store.keys import Keys, ThreadKeys
+from bot.store.stored_turns import (
+    Abandoned,
+    Claim,
+    Claimed,
+    Lease,
+    Outcome,
+    StopRequest,
+    StoredTurn,
+    field_of,
+    stored_turn,
+)
+from bot.turns import Turn
+
+__all__ = ["TurnStore"]
+
+log = structlog.get_logger()
+
+STOPS_POLL_SECONDS = 5.0
+"""How long one wait for a stop lasts; a message ends it at once. Long, because nothing is to be done
+between."""
+
+RESUBSCRIBE_SECONDS = 0.2
+"""Pause before a lost subscription is made again: well under the second in which a stop must work."""
+
+SWEEP_GRACE_SECONDS = 15.0
+"""Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
+
+
+class TurnStore:
+    """Turns, their delivery journals and their order in a thread. ``prefix`` sets a test's keys apart."""
+
+    def __init__(self, redis: Redis, *, prefix: str = ttl.PREFIX) -> None:
+        self._redis = redis
+        self._keys = Keys(prefix)
+        self._claim = redis.register_script(scripts.CLAIM)
+        self._lane = redis.register_script(scripts.LANE)
+        self._next = redis.register_script(scripts.NEXT)
+        self._begin = redis.register_script(scripts.BEGIN)
+        self._checkpoint = redis.register_script(scripts.CHECKPOINT)
+        self._record = redis.register_script(scripts.RECORD)
+        self._finish = redis.register_script(scripts.FINISH)
+        self._hand_over = redis.register_script(scripts.HAND_OVER)
+        self._stop = redis.register_script(scripts.STOP)
+        self._unlist = redis.register_script(scripts.UNLIST)
+
+    # Taking turns ---------------------------------------------------------------------------------------
+
+    async def claim_and_enqueue(self, turn: Turn) -> Claim:
+        """Take the turn if its message was not taken before, and put it behind its thread's others.
+
+        For a duplicate, too, the answer names the job that must exist: the first delivery may have died
+        between this step and the next.
+        """
+        address = f"{turn.team_id}:{turn.channel}:{turn.thread_ts}"
+        thread = self._keys.thread(address)
+        nonce = secrets.token_hex(8)
+        with translated(f"take turn {turn.turn_id}"):
+            # Both come before the turn itself, so that no taken turn is without them. They stand on other
+            # nodes of a cluster than the thread, so they cannot be in its script.
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.set(self._keys.address_of(turn.turn_id), address, ex=ttl.RECORD_SECONDS)
+                pipe.zadd(self._keys.open_threads, {address: time.time()})
+                pipe.expire(self._keys.open_threads, ttl.INBOX_SECONDS)
+                await pipe.execute()
+            new, lane = await self._claim(
+                keys=[thread.seen(turn.turn_id), thread.record(turn.turn_id), thread.inbox, thread.lane],
+                args=[
+                    turn.turn_id,
+                    nonce,
+                    orjson.dumps(turn.to_json()),
+                    f"{turn.turn_id}-{nonce}",
+                    ttl.SEEN_SECONDS,
+                    ttl.RECORD_SECONDS,
+                    ttl.INBOX_SECONDS,
+                ],
+            )
+        return Claim(Claimed.NEW if new else Claimed.DUPLICATE, address, lane or None)
+
+    async def next_asking(self, team_id: str, channel: str, message_ts: str) -> int:
+        """The number, from 1, of this repetition of a message's question (``turn_id_for(asking=…)``)."""
+        key = self._keys.askings(team_id, channel, message_ts)
+        with translated(f"count askings of {message_ts}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.incr(key)
+                pipe.expire(key, ttl.ASKINGS_SECONDS)
+                count, _ = await pipe.execute()
+        return int(count)
+
+    # Working on a thread --------------------------------------------------------------------------------
+
+    async def next_turn(self, address: str, lane: str) -> str | None:
+        """The oldest waiting turn of a thread for the job ``lane``, or None when that job is to end."""
+        thread = self._keys.thread(address)
+        with translated(f"next turn of {address}"):
+            head = await self._next(keys=[thread.inbox, thread.lane], args=[lane, ttl.INBOX_SECONDS])
+        return None if head is None else str(head)
+
+    async def drop(self, address: str, turn_id: str) -> None:
+        """Take a turn off its thread's inbox whatever its state: its record is over or forgotten."""
+        with translated(f"drop turn {turn_id}"):
+            await self._redis.lrem(self._keys.thread(address).inbox, 0, turn_id)
+
+    async def begin(self, turn_id: str) -> Lease:
+        """Own the turn from now on; every older run of it is shut out.
+
+        Raises ``FencedError`` when the turn is over or forgotten.
+        """
+        thread = await self._thread_of(turn_id)
+        with translated(f"begin turn {turn_id}"):
+            answer = None
+            if thread is not None:
+                record, document = thread.record(turn_id), thread.document(turn_id)
+                answer = await self._begin(
+                    keys=[record, thread.running, document, thread.checkpoints(turn_id)],
+                    args=[turn_id, ttl.RECORD_SECONDS],
+                )
+        if thread is None or answer is None:
+            raise FencedError(f"turn {turn_id} is over or forgotten")
+        fence, attempt, document_bytes = answer
+        return Lease(turn_id, fence, attempt, thread, document_bytes)
+
+    async def load(self, turn_id: str) -> StoredTurn | None:
+        """All that is known of a turn, or None when it is forgotten."""
+        thread = await self._thread_of(turn_id)
+        if thread is None:
+            return None
+        with translated(f"load turn {turn_id}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hgetall(thread.record(turn_id))
+                pipe.hgetall(thread.checkpoints(turn_id))
+                pipe.get(thread.document(turn_id))
+                record, checkpoints, document = await pipe.execute()
+        return stored_turn(record, checkpoints, document) if record else None
+
+    async def turn(self, turn_id: str) -> Turn | None:
+        """The question alone, to ask it again; None when it is forgotten."""
+        thread = await self._thread_of(turn_id)
+        if thread is None:
+            return None
+        with translated(f"read turn {turn_id}"):
+            data = await self._redis.hget(thread.record(turn_id), "turn")
+        return None if data is None else Turn.from_json(orjson.loads(data))
+
+    async def save_checkpoint(self, lease: Lease, key: str, data: Mapping[str, Any]) -> None:
+        """Keep JSON-able work that must not be paid for twice; the same key again replaces it."""
+        turn_id = lease.turn_id
+        with translated(f"checkpoint {key} of turn {turn_id}"):
+            owned = await self._checkpoint(
+                keys=[lease.keys.record(turn_id), lease.keys.checkpoints(turn_id)],
+                args=[lease.fence, ttl.RECORD_SECONDS, key, orjson.dumps(data)],
+            )
+        _check(owned, lease)
+
+    async def record(
+        self,
+        lease: Lease,
+        *,
+        append: str = "",
+        messages: Sequence[SentMessage] = (),
+        card_ts: str | None = None,
+        footer_ts: str | None = None,
+    ) -> None:
+        """Note in one round trip what is about to be, or was, sent to Slack.
+
+        ``append`` goes to the end of the document; ``messages`` are those that changed; a ``ts`` that is None
+        is left as it is. May be repeated after ``StoreUnavailableError``: the same text is not added twice.
+        Raises ``JournalGapError`` when Redis lost text this run had stored.
+        """
+        fields: list[str | bytes] = []
+        for message in messages:
+            fields.extend(field_of(message))
+        for field, ts in (("card_ts", card_ts), ("footer_ts", footer_ts)):
+            if ts is not None:
+                fields += (field, ts)
+        text = append.encode()
+        turn_id = lease.turn_id
+        with translated(f"journal of turn {turn_id}"):
+            owned = await self._record(
+                keys=[lease.keys.record(turn_id), lease.keys.document(turn_id)],
+                args=[lease.fence, ttl.RECORD_SECONDS, lease.document_bytes, text, *fields],
+            )
+            _check(owned, lease)
+            lease.document_bytes += len(text)
+            await self._lead_to_turn(lease, {card_ts, footer_ts, *(message.ts for message in messages)})
+
+    async def _lead_to_turn(self, lease: Lease, timestamps: set[str | None]) -> None:
+        """Let each message that is new to this run lead to the turn; most records have none."""
+        new = {ts for ts in timestamps if ts is not None} - lease.known_messages
+        if not new:
+            return
+        team_id, channel, _ = lease.keys.address.split(":")
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for ts in new:
+                pipe.set(self._keys.message(team_id, channel, ts), lease.turn_id, ex=ttl.MESSAGE_SECONDS)
+            await pipe.execute()
+        lease.known_messages |= new
+
+    async def finish(self, lease: Lease, outcome: Outcome, *, reason: str = "") -> None:
+        """The turn is over: the next one of its thread may start. ``reason`` is an error's class name."""
+        thread, turn_id = lease.keys, lease.turn_id
+        with translated(f"finish turn {turn_id}"):
+            owned = await self._finish(
+                keys=[
+                    thread.record(turn_id),
+                    thread.inbox,
+                    thread.running,
+                    thread.document(turn_id),
+                    thread.checkpoints(turn_id),
+                ],
+                args=[lease.fence, turn_id, outcome, reason, ttl.RECORD_SECONDS, ttl.FINISHED_WORK_SECONDS],
+            )
+        _check(owned, lease)
+
+    async def hand_over(self, lease: Lease, *, counts: bool, reason: str = "") -> None:
+        """Give the turn up for the next run to take. ``counts``: False when the attempt was not at fault."""
+        with translated(f"hand over turn {lease.turn_id}"):
+            owned = await self._hand_over(
+                keys=[lease.keys.record(lease.turn_id)],
+                args=[lease.fence, ttl.RECORD_SECONDS, 0 if counts else 1, reason],
+            )
+        _check(owned, lease)
+
+    # Stopping -------------------------------------------------------------------------------------------
+
+    async def stop(self, turn_id: str, user: str) -> bool:
+        """Stop a turn in the name of ``user``; False when it is over or forgotten already."""
+        thread = await self._thread_of(turn_id)
+        if thread is None:
+            return False
+        with translated(f"stop turn {turn_id}"):
+            if not await self._stop(keys=[thread.record(turn_id)], args=[user]):
+                return False
+            await self._redis.publish(self._keys.stops, orjson.dumps([turn_id, user]))
+        return True
+
+    async def stopped_by(self, turn_id: str) -> str | None:
+        """The user who stopped the turn, or None."""
+        thread = await self._thread_of(turn_id)
+        if thread is None:
+            return None
+        with translated(f"read stop of turn {turn_id}"):
+            user = await self._redis.hget(thread.record(turn_id), "stopped_by")
+        return None if user is None else str(user)
+
+    async def stops(self) -> AsyncGenerator[StopRequest | None, None]:
+        """Every stop from now on, without end; None whenever the subscription was made or made again.
+
+        Stops made while Redis was away are not repeated: at each None look at ``stopped_by`` of your turns.
+        """
+        while True:
+            try:
+                async with aclosing(self._subscribed()) as messages:
+                    async for request in messages:
+                        yield request
+            except (RedisError, OSError) as error:
+                log.warning("stops.subscription_lost", error=type(error).__name__)
+                await asyncio.sleep(RESUBSCRIBE_SECONDS)
+
+    async def _subscribed(self) -> AsyncGenerator[StopRequest | None, None]:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(self._keys.stops)
+            while True:
+                message = await pubsub.get_message(timeout=STOPS_POLL_SECONDS)
+                if message is None:
+                    continue
+                if message["type"] == "message":
+                    turn_id, user = orjson.loads(message["data"])
+                    yield StopRequest(turn_id, user)
+                else:
+                    yield None
+
+    async def running(self, team_id: str, channel: str, thread_ts: str) -> str | None:
+        """Id of the turn that is being answered in a thread, or None."""
+        thread = self._keys.thread(f"{team_id}:{channel}:{thread_ts}")
+        with translated(f"running turn of {thread.address}"):
+            return await self._text(thread.running)
+
+    async def turn_of_message(self, team_id: str, channel: str, message_ts: str) -> str | None:
+        """Id of the turn that a message of ours (card, text, footer) belongs to, or None."""
+        with translated(f"turn of message {message_ts}"):
+            return await self._text(self._keys.message(team_id, channel, message_ts))
+
+    # Finding what was left behind -----------------------------------------------------------------------
+
+    async def take_sweep(self) -> bool:
+        """True for one replica a minute: it is the one to sweep."""
+        with translated("take the sweep"):
+            return bool(await self._redis.set(self._keys.sweeper, 1, nx=True, ex=ttl.SWEEP_SECONDS - 1))
+
+    async def abandoned(self) -> AsyncGenerator[Abandoned, None]:
+        """Threads in which turns wait since 15 seconds or longer, with the job that must exist for each."""
+        with translated("sweep"):
+            before = time.time() - SWEEP_GRACE_SECONDS
+            found: Any = await self._redis.zrangebyscore(
+                self._keys.open_threads, "-inf", before, withscores=True
+            )  # pairs of address and score
+        for address, score in found:
+            thread = self._keys.thread(address)
+            with translated(f"sweep {address}"):
+                lane = await self._lane(
+                    keys=[thread.inbox, thread.lane],
+                    args=[f"swept-{secrets.token_hex(8)}", ttl.INBOX_SECONDS],
+                )
+                if not lane:
+                    await self._unlist(keys=[self._keys.open_threads], args=[address, repr(score)])
+                    continue
+            yield Abandoned(address, lane)
+
+    # ----------------------------------------------------------------------------------------------------
+
+    async def _thread_of(self, turn_id: str) -> ThreadKeys | None:
+        with translated(f"find turn {turn_id}"):
+            address = await self._text(self._keys.address_of(turn_id))
+        return None if address is None else self._keys.thread(address)
+
+    async def _text(self, key: str) -> str | None:
+        value = await self._redis.get(key)
+        return None if value is None else str(value)
+
+
+def _check(owned: int, lease: Lease) -> None:
+    if owned == -1:
+        raise JournalGapError(
+            f"turn {lease.turn_id}: the stored document is shorter than {lease.document_bytes} bytes"
+        )
+    if not owned:
+        raise FencedError(f"turn {lease.turn_id}: run {lease.fence} does not own it any more")
