@@ -1,0 +1,134 @@
+"""The model port over the ``openai`` SDK: Responses API or Chat Completions, read as raw bytes.
+
+The SDK does keys, addresses and connections; the body is read by ``bot.llm.reading``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import openai
+import structlog
+
+from bot.llm.decoding import ChatDecoder, ResponsesDecoder, StreamDecoder
+from bot.llm.endpoint import (
+    OPTIONAL_FIELDS,
+    ModelEndpoint,
+    ModelTimeouts,
+    RoleSettings,
+    chat_body,
+    output_limit,
+    responses_body,
+)
+from bot.llm.port import Finished, ModelCall, ModelUnavailableError, Role
+from bot.llm.reading import Reading
+from bot.llm.vendor_errors import VENDOR_ERRORS, error_from_exception
+
+__all__ = ["ModelEndpoint", "ModelTimeouts", "OpenAIModel", "RoleSettings"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+"""Given explicitly, or the SDK would read ``OPENAI_BASE_URL``, which is no setting of ours."""
+
+log = structlog.get_logger(__name__)
+
+
+class OpenAIModel:
+    """One OpenAI-compatible server as a ``Model``. Makes no attempt of its own after a failure, but
+    one: the same request without a field that the server does not know.
+    """
+
+    def __init__(self, endpoint: ModelEndpoint) -> None:
+        self._endpoint = endpoint
+        self._client: openai.AsyncOpenAI | None = None
+        self._unknown_fields: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """The model that writes the sections: they are what people read."""
+        return self._endpoint.roles[Role.SECTION].model
+
+    async def models(self) -> list[str]:
+        """Names of the models the server offers, for ``doctor``; raises a ``ModelError``."""
+        try:
+            page = await self._opened().models.list(timeout=self._endpoint.timeouts.first_token_seconds)
+        except VENDOR_ERRORS as error:
+            raise error_from_exception(error, text_arrived=False) from error
+        return [model.id for model in page.data]
+
+    async def aclose(self) -> None:
+        """Close all connections; a stream still open ends with a ``ModelError``."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
+        """See ``bot.llm.port.Model.stream``."""
+        deadline = asyncio.get_running_loop().time() + self._endpoint.timeouts.first_token_seconds
+        async with contextlib.AsyncExitStack() as stack:
+            response = await self._respond(call, stack, deadline)
+            reading = Reading(response, self._decoder(call), self._endpoint.timeouts, deadline)
+            stack.push_async_callback(response.close)
+            while (text := await reading.next_text()) is not None:
+                yield text
+            finished = reading.finished()
+            await reading.drain()
+        yield finished
+
+    def _opened(self) -> openai.AsyncOpenAI:
+        """Build the client at first use: it belongs to the loop it is used in."""
+        if self._client is None:
+            timeouts = self._endpoint.timeouts
+            self._client = openai.AsyncOpenAI(
+                api_key=self._endpoint.key,
+                base_url=self._endpoint.url or OPENAI_URL,
+                max_retries=0,
+                # Reads have deadlines of their own, by stage; here only the connection has one.
+                timeout=openai.Timeout(None, connect=timeouts.connect_seconds),
+                # Its defaults allow 1,000 connections; twenty turns of eight calls take 160.
+                http_client=openai.DefaultAioHttpClient(),
+            )
+        return self._client
+
+    async def _respond(
+        self, call: ModelCall, stack: contextlib.AsyncExitStack, deadline: float
+    ) -> openai.AsyncAPIResponse[Any]:
+        """Send the request and return the answer's head. A 400 that names an optional field is
+        answered by the same request without it, now and in all later calls.
+        """
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await stack.enter_async_context(self._request(call))
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                named = _fields_named(error) - self._unknown_fields
+                if not named:
+                    raise error_from_exception(error, text_arrived=False) from error
+                self._unknown_fields |= named
+                log.info("model.field_dropped", fields=sorted(named), call=call.name, turn=call.turn_id)
+            except TimeoutError:
+                raise ModelUnavailableError("the model server did not begin to answer in time") from None
+            except VENDOR_ERRORS as error:
+                raise error_from_exception(error, text_arrived=False) from error
+
+    def _request(self, call: ModelCall) -> contextlib.AbstractAsyncContextManager[Any]:
+        endpoint, client = self._endpoint, self._opened()
+        make = responses_body if endpoint.api == "responses" else chat_body
+        body = {k: v for k, v in make(endpoint, call).items() if k not in self._unknown_fields}
+        if endpoint.api == "responses":
+            return client.responses.with_streaming_response.create(**body, extra_body=dict(endpoint.extra))
+        return client.chat.completions.with_streaming_response.create(**body, extra_body=dict(endpoint.extra))
+
+    def _decoder(self, call: ModelCall) -> StreamDecoder:
+        if self._endpoint.api == "responses":
+            return ResponsesDecoder(output_limit(call, self._endpoint.roles[call.role]))
+        return ChatDecoder()
+
+
+def _fields_named(error: openai.APIStatusError) -> set[str]:
+    """Optional fields a 400 complains about, by its ``param`` or quoted in its message."""
+    param = str(error.param or "").split(".")[0]
+    quoted = {name for name in OPTIONAL_FIELDS if f"'{name}" in error.message or f'"{name}"' in error.message}
+    return quoted | ({param} & set(OPTIONAL_FIELDS))
