@@ -1,0 +1,227 @@
+/** Puts the page together and passes live events to what is on screen. */
+
+import { Composer } from "./composer.js";
+import { announce, openHelp, toast } from "./dialogs.js";
+import { h, icon } from "./dom.js";
+import { connect } from "./live.js";
+import { MessageList } from "./messages.js";
+import { renderHome, showModal } from "./modal.js";
+import { authorName } from "./row.js";
+import { Sidebar } from "./sidebar.js";
+import { channelById, channelTitle, loadHistory, loadState, mentionsApp, post, state } from "./state.js";
+import { startTheme } from "./theme.js";
+import { ThreadPane } from "./thread.js";
+
+const byId = (id) => document.getElementById(id);
+/** After a slash command the thread of the app's answer opens by itself when it starts within this time. */
+const ANSWER_WAIT_MS = 20_000;
+
+const isReply = (message) => Boolean(message.thread_ts) && message.thread_ts !== message.ts;
+
+let openByItselfUntil = 0;
+const thread = new ThreadPane({ onToggle: () => {
+  document.body.classList.toggle("thread-open", state.thread !== null);
+  remember();
+} });
+const list = new MessageList({
+  root: byId("channel-messages"),
+  scroller: byId("channel-scroller"),
+  openThread: (message) => thread.open(message.channel, message.thread_ts ?? message.ts),
+});
+const composer = new Composer({
+  label: "Message", testid: "composer", sendTestid: "send",
+  where: () => ({ channel: state.channel }),
+  onSent: (answer, text) => {
+    list.toEnd();
+    const ts = answer.ts ?? answer.message?.ts;
+    if (ts && mentionsApp(text)) thread.open(state.channel, ts);
+    else if (channelById(state.channel)?.is_im) openByItselfUntil = Date.now() + ANSWER_WAIT_MS;
+  },
+  onCommand: () => { openByItselfUntil = Date.now() + ANSWER_WAIT_MS; },
+  editLast: () => list.editLast(),
+});
+const sidebar = new Sidebar({ openChannel, openHome });
+
+/** Keeps channel and thread in the address, so that a reload comes back to them. */
+function remember() {
+  if (!state.channel) return;
+  const here = state.thread ? `#${state.channel}/${state.thread.ts}` : `#${state.channel}`;
+  history.replaceState(null, "", `${location.pathname}${location.search}${here}`);
+}
+
+function drawHead() {
+  const channel = channelById(state.channel);
+  byId("channel-title").replaceChildren(
+    ...(channel.is_im ? [] : [icon(channel.is_private ? "lock" : "hash")]), channelTitle(channel));
+  byId("channel-topic").textContent = channel.topic ?? "";
+  const count = channel.members?.length ?? 0;
+  byId("channel-members").textContent = count && !channel.is_im ? `${count} members` : "";
+  document.title = `${channelTitle(channel)} – ${state.team.name} (sandbox)`;
+  composer.label(`Message ${channel.is_im ? "" : "#"}${channelTitle(channel)}`);
+}
+
+async function openChannel(id, { focus = true } = {}) {
+  if (state.thread && state.thread.channel !== id) thread.close();
+  state.channel = id;
+  byId("channel-foot").hidden = false;
+  byId("channel-messages").classList.remove("home");
+  list.load([]);
+  sidebar.draw({ channel: id, home: null });
+  drawHead();
+  remember();
+  await fetchChannel();
+  if (focus && matchMedia("(hover: hover)").matches) composer.focus();
+}
+
+async function fetchChannel({ keep = false } = {}) {
+  const channel = state.channel;
+  if (!channel) return;
+  const { messages } = await loadHistory(channel);
+  if (state.channel !== channel) return;
+  if (!messages) {
+    list.load([]);
+    byId("channel-messages").replaceChildren(h("p", { class: "empty", text: "You cannot read this channel." }));
+    return;
+  }
+  byId("channel-messages").querySelector(".empty")?.remove();
+  list.load(messages, { keep });
+  if (!messages.length) {
+    byId("channel-messages").append(h("p", { class: "empty" },
+      "Nothing here yet. Mention a country agent: type ", h("kbd", { text: "@" }), " and choose one."));
+  }
+}
+
+async function openHome(user) {
+  thread.close();
+  state.channel = null;
+  sidebar.draw({ channel: null, home: user.id });
+  list.load([]);
+  byId("channel-foot").hidden = true;
+  byId("channel-title").replaceChildren(user.real_name || user.name);
+  byId("channel-topic").textContent = "App Home";
+  byId("channel-members").textContent = "";
+  byId("channel-messages").replaceChildren(h("p", { class: "empty", text: "This app has not published a home yet." }));
+  const answer = await post("home", { app_id: user.app_id ?? user.id });
+  if (!answer.ok) toast(`The app home did not open: ${answer.error}`);
+  else if (answer.view) drawHome(answer.view);
+}
+
+function drawHome(view) {
+  if (state.channel !== null || !sidebar.current?.home) return;
+  byId("channel-messages").classList.add("home");
+  byId("channel-messages").replaceChildren(renderHome(view));
+}
+
+function takeMessage(message) {
+  const root = isReply(message) ? message.thread_ts : message.ts;
+  const here = message.channel === state.channel;
+  if (here && (!isReply(message) || (message.ephemeral && !message.thread_ts))) {
+    byId("channel-messages").querySelector(".empty")?.remove();
+    list.upsert(message);
+  }
+  if (isReply(message)) countReply(message);
+  if (thread.isOpen(message.channel, root)) thread.list.upsert(message);
+  if (!here) sidebar.markUnread(message.channel);
+  if (message.user === state.me && !message.bot) return;
+  announce(`${authorName(message)} ${message.streaming ? "is answering" : "wrote a message"}`);
+  if (here && isReply(message) && !state.thread && Date.now() < openByItselfUntil) {
+    openByItselfUntil = 0;
+    thread.open(message.channel, root, { focus: false });
+  }
+}
+
+/** The server's count wins; this bridges the time until its "changed" event. */
+function countReply(message) {
+  const root = list.get(message.thread_ts);
+  if (!root || message.ephemeral || Number(root.latest_reply ?? 0) >= Number(message.ts)) return;
+  list.upsert({ ...root, reply_count: (root.reply_count ?? 0) + 1, latest_reply: message.ts });
+}
+
+function takeChanged(message) {
+  if (message.channel === state.channel && list.has(message.ts)) list.upsert(message);
+  if (state.thread?.channel === message.channel && thread.list.has(message.ts)) thread.list.upsert(message);
+}
+
+function takeEvent(event) {
+  switch (event.type) {
+    case "message": return takeMessage(event.message);
+    case "changed": return takeChanged(event.message);
+    case "deleted":
+      if (event.channel === state.channel) list.remove(event.ts);
+      if (state.thread?.channel === event.channel) thread.list.remove(event.ts);
+      return thread.isOpen(event.channel, event.ts) ? thread.close() : undefined;
+    case "appended":
+      if (event.channel === state.channel) list.append(event.ts, event.text);
+      if (event.channel === state.thread?.channel) thread.list.append(event.ts, event.text);
+      return undefined;
+    case "status": return thread.status.take(event);
+    case "view": return showModal(event.view);
+    case "home": return drawHome(event.view);
+    default: return undefined; // a newer server may say more than this page knows
+  }
+}
+
+function moveChannel(step) {
+  const ids = state.channels.map((channel) => channel.id);
+  const next = (ids.indexOf(state.channel) + step + ids.length) % ids.length;
+  openChannel(ids[next]);
+}
+
+function moveRegion(step) {
+  const regions = [byId("sidebar"), byId("channel-pane"), byId("thread")].filter((r) => r.checkVisibility());
+  const at = regions.findIndex((region) => region.contains(document.activeElement));
+  const region = regions[(at + step + regions.length) % regions.length];
+  (region.querySelector(".composer-field, [aria-current]") ?? region).focus();
+}
+
+function startKeys() {
+  document.addEventListener("keydown", (event) => {
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+    if (document.querySelector("dialog[open]") || event.defaultPrevented) return;
+    if (event.key === "?" && !typing) openHelp();
+    else if (event.key === "F6") moveRegion(event.shiftKey ? -1 : 1);
+    else if (event.altKey && event.key === "ArrowDown") moveChannel(1);
+    else if (event.altKey && event.key === "ArrowUp") moveChannel(-1);
+    else if (event.key === "Escape" && state.thread) thread.close();
+    else return;
+    event.preventDefault();
+  });
+}
+
+function drawBanner(online) {
+  const parts = Object.entries(state.info).map(([name, value]) => `${name}: ${value}`);
+  byId("banner-info").textContent = parts.join(" · ");
+  byId("banner").classList.toggle("offline", !online);
+  if (!online) byId("banner-info").textContent = "Connection lost, trying again …";
+}
+
+async function start() {
+  startTheme(byId("theme-button"));
+  byId("help-button").append(icon("help"));
+  byId("help-button").addEventListener("click", openHelp);
+  byId("channel-foot").append(composer.element);
+  await loadState(new URLSearchParams(location.search).get("user"));
+  drawBanner(true);
+  startKeys();
+  const [wanted, wantedThread] = location.hash.slice(1).split("/");
+  const first = channelById(wanted) ?? state.channels[0];
+  connect(state.me, {
+    onEvent: takeEvent,
+    onUp: (again) => {
+      document.body.dataset.live = "up";
+      drawBanner(true);
+      if (!again) return;
+      fetchChannel({ keep: true });
+      thread.refetch({ keep: true });
+    },
+    onDown: () => {
+      document.body.dataset.live = "down";
+      drawBanner(false);
+    },
+  });
+  if (!first) return;
+  await openChannel(first.id, { focus: !wantedThread });
+  if (channelById(wanted) && wantedThread) await thread.open(wanted, wantedThread);
+}
+
+start().catch(() => toast("The sandbox server does not answer. Is it running?"));
