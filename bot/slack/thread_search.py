@@ -1,0 +1,97 @@
+"""Finding our own messages in a thread again, after an answer of Slack was lost.
+
+Messages are known by their metadata. A stream has none until it is stopped; it is then the app's only
+message after the card that nobody has claimed. Text is never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.slack.api import SlackApi, ThreadMessage
+
+__all__ = ["CARD", "FOOTER", "PART_EVENT", "TEXT", "Sender", "ThreadPlace", "ThreadSearch", "part_metadata"]
+
+PART_EVENT: Final = "country_agents_part"
+CARD: Final = "card"
+TEXT: Final = "text"
+FOOTER: Final = "footer"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPlace:
+    """Where a turn is answered, and for whom: ids of Slack."""
+
+    team_id: str
+    channel: str
+    thread_ts: str
+    recipient_user_id: str
+    recipient_team_id: str
+    """The asking person's own workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The persona's name and picture on its messages."""
+
+    username: str
+    icon_emoji: str
+
+
+def part_metadata(turn_id: str, kind: str, part: int = 0) -> dict[str, Any]:
+    """Message metadata: which turn, what kind of message, which number."""
+    return {"event_type": PART_EVENT, "event_payload": {"turn_id": turn_id, "kind": kind, "part": part}}
+
+
+class ThreadSearch:
+    """Looks for the messages of one turn."""
+
+    def __init__(self, api: SlackApi, place: ThreadPlace, turn_id: str) -> None:
+        self._api = api
+        self._place = place
+        self._turn_id = turn_id
+
+    async def _messages(self, after: str | None) -> list[ThreadMessage]:
+        identity = await self._api.identity()
+        messages = await self._api.thread_messages(
+            channel=self._place.channel, thread_ts=self._place.thread_ts, oldest=after
+        )
+        return [
+            message
+            for message in messages
+            if (message.bot_id and message.bot_id == identity.bot_id)
+            or (message.user and message.user == identity.bot_user_id)
+        ]
+
+    def _is_ours(self, metadata: Mapping[str, Any], kind: str, part: int) -> bool:
+        return (
+            metadata.get("turn_id") == self._turn_id
+            and metadata.get("kind") == kind
+            and int(metadata.get("part", -1)) == part
+        )
+
+    async def posted(self, kind: str, part: int = 0) -> str | None:
+        """The ts of a message with our metadata, or None."""
+        for message in await self._messages(None):
+            if message.metadata_type == PART_EVENT and self._is_ours(message.metadata, kind, part):
+                return message.ts
+        return None
+
+    async def streamed(
+        self, part: int, *, after: str | None, username: str, known: Collection[str]
+    ) -> str | None:
+        """The ts of the stream whose start was never answered: stopped already (then it has metadata),
+        or the app's latest unclaimed message after ``after`` under the same name.
+        """
+        found = None
+        for message in await self._messages(after):
+            if message.metadata_type == PART_EVENT:
+                if self._is_ours(message.metadata, TEXT, part):
+                    return message.ts
+                continue
+            named = not message.username or message.username == username
+            if named and message.ts not in known and message.ts != after:
+                found = message.ts
+        return found
