@@ -46,8 +46,8 @@ LONGEST_WATCH = timedelta(days=540)
 """A watch item's window ends within 18 months (analysis standard, WA2)."""
 LEAST_PROBABILITY = 2
 """Percent: no hypothesis of an exhaustive set has less (analysis standard, UN7)."""
-NEAR_DUPLICATE = 0.6
-"""Token overlap from which two statements are one (analysis standard, ST6)."""
+SAME = 0.9
+"""Token overlap from which two statements are one and the same."""
 
 STANCES = ("agree", "act", "wait", "refuse", "respond", "escalate", "concede")
 VIEWPOINTS = ("persona_state", "counterparty", "third_party", "analyst")
@@ -148,7 +148,8 @@ def watch_schema(format_: Format, plan: Plan, persona: Persona) -> JsonSchema:
         for number in range(1, format_.watch_items[1] + 1):
             keys |= {f"w{number}": _TEXT, f"t{number}": _TEXT}
         return JsonSchema(
-            "watch", _object(**keys, client_should=_TEXT, unknown=_TEXT, question_does=_TEXT, question_or=_TEXT)
+            "watch",
+            _object(**keys, client_should=_TEXT, unknown=_TEXT, question_does=_TEXT, question_or=_TEXT),
         )
     judgments = [judgment.id for judgment in plan.judgments] or ["J1"]
     item = _object(
@@ -231,7 +232,7 @@ class DataReader:
                 (Hypothesis(f"H{number}", text), probability, "")
                 for number, (text, probability) in enumerate(self._pairs(data, "h", "p"), 1)
             ]
-            assumptions = [(data.get(f"a{number}"), "") for number in (1, 2, 3)]
+            assumptions: list[tuple[object, object]] = [(data.get(f"a{number}"), "") for number in (1, 2, 3)]
         else:
             by_id = {str(record.get("id")): record for record in _records(data.get("hypotheses"))}
             weighed = [
@@ -243,7 +244,8 @@ class DataReader:
                 for hypothesis in plan.hypotheses
             ]
             assumptions = [
-                (record.get("statement"), record.get("if_wrong")) for record in _records(data.get("assumptions"))
+                (record.get("statement"), record.get("if_wrong"))
+                for record in _records(data.get("assumptions"))
             ]
         stated = [plan.linchpin] if plan.linchpin else []
         consequence = {}
@@ -251,7 +253,7 @@ class DataReader:
             text = self._text(statement, words=35)
             if not text:
                 continue
-            twin = next((known for known in stated if jaccard(known, text) >= NEAR_DUPLICATE), None)
+            twin = next((known for known in stated if jaccard(known, text) >= SAME), None)
             consequence[twin or text] = self._text(if_wrong, words=30)
             if twin is None:
                 stated.append(text)
@@ -292,7 +294,7 @@ class DataReader:
         items: list[WatchItem] = []
         for record in records[: self.format_.watch_items[1]]:
             observable = self._text(record.get("what"), words=35)
-            if not observable or any(jaccard(item.observable, observable) >= NEAR_DUPLICATE for item in items):
+            if not observable or any(jaccard(item.observable, observable) >= SAME for item in items):
                 continue
             judgment = str(record.get("judgment", ""))
             items.append(
@@ -310,7 +312,9 @@ class DataReader:
         return Watch(
             items=tuple(items),
             implications=tuple(
-                Implication(self._name(record.get("audience"), words=8), text, self._date(record.get("by"), HORIZON))
+                Implication(
+                    self._name(record.get("audience"), words=8), text, self._date(record.get("by"), HORIZON)
+                )
                 for record in implications[:4]
                 if (text := self._text(record.get("implication"), words=40))
             ),
@@ -329,7 +333,7 @@ class DataReader:
         pillars = [pillar.id for pillar in self.persona.pillars]
         for record in records:
             statement = Reference.sub("", self._text(record.get("statement"), words=30)).strip()
-            if not statement or any(jaccard(known.statement, statement) >= NEAR_DUPLICATE for known in judgments):
+            if not statement or any(jaccard(known.statement, statement) >= SAME for known in judgments):
                 continue
             low, point, high = (_percent(record.get(key)) for key in ("low", "point", "high"))
             if not low <= point <= high:
@@ -460,7 +464,9 @@ def _exhaustive(
         counts["probabilities_normalised"] += 1
     shares = [max(LEAST_PROBABILITY, round(100 * probability / total)) for _, probability, _ in weighed]
     shares[shares.index(max(shares))] += 100 - sum(shares)
-    joined = [(hypothesis, share, change) for (hypothesis, _, change), share in zip(weighed, shares, strict=True)]
+    joined = [
+        (hypothesis, share, change) for (hypothesis, _, change), share in zip(weighed, shares, strict=True)
+    ]
     return sorted(joined, key=lambda entry: -entry[1])
 
 

@@ -7,6 +7,7 @@ sized as measured there. Titles are templates over the names in ``slots``: see `
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 __all__ = ["FORMATS", "Format", "SectionSpec", "demo"]
 
@@ -219,7 +220,7 @@ BRIEF = Format(
 FORMATS = {IN_DEPTH.key: IN_DEPTH, BRIEF.key: BRIEF}
 """By the key a turn names."""
 
-_DEMO_SECTIONS: dict[str, dict[str, object]] = {
+_DEMO_SECTIONS: dict[str, dict[str, Any]] = {
     "1": {
         "instruction": "List 4 short facts from the question as bullets. One line each. Facts only, end each with [S1].",
         "prefill": "- ",
@@ -294,6 +295,12 @@ def demo(format_: Format, *, section_tokens: int) -> Format:
         for spec in format_.sections
     )
     return replace(
-        format_, sections=sections, compact=True, plan_tokens=150, outlook_tokens=200, watch_tokens=200,
-        judgments=(1, 3), watch_items=(1, 3),
+        format_,
+        sections=sections,
+        compact=True,
+        plan_tokens=150,
+        outlook_tokens=200,
+        watch_tokens=200,
+        judgments=(1, 3),
+        watch_items=(1, 3),
     )

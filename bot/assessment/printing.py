@@ -48,7 +48,11 @@ def _hypotheses(data: Data) -> list[Unit]:
     bullets = []
     for hypothesis, probability, change in data.outlook.probabilities:
         would = f" _Would change if:_ {_sentence(change)}" if change else ""
-        bullets.append(Unit(Kind.BULLET, f"**{probability} %** — **{hypothesis.id}:** {_sentence(hypothesis.name)}{would}"))
+        bullets.append(
+            Unit(
+                Kind.BULLET, f"**{probability} %** — **{hypothesis.id}:** {_sentence(hypothesis.name)}{would}"
+            )
+        )
     return [Unit(Kind.HEADING, "Rival hypotheses, with probabilities that sum to 100 %"), *bullets]
 
 

@@ -24,9 +24,22 @@ _EVENT_NOUNS = (
     "merger takeover default devaluation blockade protest protests crackdown withdrawal statement announcement speech "
     "decision proposal offer resolution dispute crisis war"
 ).split()
-_PLURAL = {"talks", "tariffs", "sanctions", "controls", "curbs", "quotas", "strikes", "exercises", "drills", "cuts", "protests"}
+_PLURAL = {
+    "talks",
+    "tariffs",
+    "sanctions",
+    "controls",
+    "curbs",
+    "quotas",
+    "strikes",
+    "exercises",
+    "drills",
+    "cuts",
+    "protests",
+}
 _QUESTION = re.compile(
-    r"^(?:what|why|how|who|when|where|which|will|would|is|are|does|do|did|can|could|should|has|have|was|were)\b", re.I
+    r"^(?:what|why|how|who|when|where|which|will|would|is|are|does|do|did|can|could|should|has|have|was|were)\b",
+    re.I,
 )
 
 
@@ -51,20 +64,27 @@ def event_name(title: str) -> str:
     nouns = [word for word in words if word in _EVENT_NOUNS]
     if nouns:
         return f"the {nouns[-1]}"
-    return f"“{title.strip('“”\"')}”"
+    return _in_quotation_marks(title)
 
 
 def opening_sentence(persona: Persona, title: str, *, up_to_date: bool) -> str:
     """The fixed first sentence. It claims to be up to date only where something was retrieved."""
     claim = "most up-to-date in-depth assessment" if up_to_date else "in-depth assessment"
-    event = f"“{title.strip('“”\"')}”" if title else "your question"
+    event = _in_quotation_marks(title) if title else "your question"
     return (
         f"Here is my {claim} of {event} — with a focus on the why, the how and what next, "
         f"from the perspective of {persona.possessive} strategic calculus."
     )
 
 
-def title_slots(persona: Persona, *, title: str, organisation: str, counterparty: str = "", stance: str = "act") -> Mapping[str, str]:
+def _in_quotation_marks(title: str) -> str:
+    bare = title.strip("“”\"' ")
+    return f"“{bare}”"
+
+
+def title_slots(
+    persona: Persona, *, title: str, organisation: str, counterparty: str = "", stance: str = "act"
+) -> Mapping[str, str]:
     """The names that title, lead and instruction templates may use."""
     return {
         "it": event_name(title),

@@ -56,10 +56,11 @@ class Tables:
                 return name in self.terms
 
 
-def clean(text: str, tables: Tables, counts: Counter[str]) -> str | None:
+def clean(text: str, tables: Tables, counts: Counter[str], *, heading: bool = False) -> str | None:
     """The unit's text with nothing in it that is not the model's to write, or ``None`` if it must go.
 
-    Counts each correction in ``counts``. References stay in, in canonical spelling.
+    Counts each correction in ``counts``. References stay in, in canonical spelling. A heading may be a
+    single word; anything else below three words says nothing.
     """
     text = _normalise(text, counts)
     for name, pattern in _FATAL:
@@ -73,7 +74,7 @@ def clean(text: str, tables: Tables, counts: Counter[str]) -> str | None:
         text = cleaned
     text = _tidy(text)
     words = [word for word in Reference.sub(" ", text).split() if any(map(str.isalnum, word))]
-    if len(words) < MIN_WORDS:
+    if len(words) < (1 if heading else MIN_WORDS):
         counts["too_short"] += 1
         return None
     return text
@@ -108,6 +109,9 @@ _INVISIBLE = re.compile(
 )
 
 
+_PLAIN_SPACES = str.maketrans("\u00a0\u202f\u2009\u2011", "   -")
+
+
 def _normalise(text: str, counts: Counter[str]) -> str:
     text = unicodedata.normalize("NFC", html.unescape(text))
     visible = _INVISIBLE.sub("", text)
@@ -116,7 +120,7 @@ def _normalise(text: str, counts: Counter[str]) -> str:
     )
     if visible != text:
         counts["invisible"] += 1
-    visible = visible.translate(str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2011": "-"}))
+    visible = visible.translate(_PLAIN_SPACES)
     return re.sub(r"\s+", " ", visible).strip()
 
 

@@ -1,0 +1,267 @@
+"""One section's draft: the call, the units as they come, the checks, the repairs.
+
+A draft that is not on screen yet may be repaired anywhere. Of a draft on screen, what the reader has
+seen stays: when its call breaks off, another one goes on after the last unit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from bot.assessment.dialect import Kind, SectionParser, Unit
+from bot.assessment.formats import SectionSpec
+from bot.assessment.section_checks import find_defect, mend
+from bot.assessment.wording import Tables, clean, jaccard
+from bot.errors import CountryAgentsError
+from bot.llm.port import Finished, FinishReason, Model, ModelCall, Usage
+
+__all__ = ["Accounts", "Draft", "UnusableDraftError", "repair_draft", "write_draft"]
+
+REPAIRS = 2
+"""Repair rounds a section at most (analysis standard, 2.4)."""
+CHARS_A_TOKEN = 8
+"""Characters a token at the very most in the languages we write: a model that sends more than its
+token limit's worth is not counting, and is cut off here."""
+SAME = 0.9
+"""Token overlap from which two bullets of a section are one and the same: a model that goes in circles.
+The standard's stricter bounds (ST6) ask for a repair, not for silent removal."""
+
+
+class UnusableDraftError(CountryAgentsError):
+    """The model's text holds nothing that can be shown."""
+
+    user_message = "The language model gave nothing usable for a part of this answer."
+
+
+@dataclass(slots=True)
+class Accounts:
+    """What one run has used and corrected."""
+
+    counts: Counter[str]
+    usage: Usage
+
+    def add(self, usage: Usage) -> None:
+        """Add one call's tokens."""
+        self.usage = Usage(
+            self.usage.input_tokens + usage.input_tokens,
+            self.usage.cached_tokens + usage.cached_tokens,
+            self.usage.output_tokens + usage.output_tokens,
+        )
+
+
+class Draft:
+    """The units of one section, growing; one writer, one reader."""
+
+    def __init__(self, spec: SectionSpec, units: Iterable[Unit] = (), *, complete: bool = False) -> None:
+        self.spec = spec
+        self.units: list[Unit] = list(units)
+        self.complete = complete
+        self.problem = ""
+        """A sentence, when the section could not be written."""
+        self.shown = len(self.units) if not complete else 0
+        """Units the reader has: they can no longer change."""
+        self._held = False
+        self._changed = asyncio.Event()
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether the reader has part of it."""
+        return self.shown > 0
+
+    def extend(self, units: Iterable[Unit]) -> None:
+        """Add units at the end."""
+        self.units.extend(units)
+        self._changed.set()
+
+    def hold(self, held: bool) -> None:
+        """While held, a reader who has nothing yet is given nothing: the draft is being mended."""
+        self._held = held
+        self._changed.set()
+
+    def finish(self, problem: str = "") -> None:
+        """No more units will come."""
+        self.problem = problem
+        self.complete = True
+        self._held = False
+        self._changed.set()
+
+    async def next_units(self) -> list[Unit]:
+        """The units not taken yet, as soon as there are some; empty when the draft is complete and
+        all are taken.
+        """
+        while not self.complete and (len(self.units) == self.shown or (self._held and not self.on_screen)):
+            self._changed.clear()
+            await self._changed.wait()
+        taken = self.units[self.shown :]
+        self.shown = len(self.units)
+        return taken
+
+
+async def write_draft(
+    draft: Draft, model: Model, call: ModelCall, tables: Tables, accounts: Accounts, *, started: asyncio.Event
+) -> None:
+    """One attempt at a section: stream, parse, clean, extend the draft. Raises ``ModelError`` where the
+    model fails and ``UnusableDraftError`` where nothing of its text can be shown.
+    """
+    filter_ = _UnitFilter(draft.spec, tables, accounts, draft.units)
+    parser, begun_with = SectionParser(), len(draft.units)
+    if call.opening:
+        draft.extend(filter_.accept(parser.feed(call.opening)))
+    reason, head, is_json, chars = FinishReason.STOP, "", None, 0
+    limit = call.max_output_tokens * CHARS_A_TOKEN
+    async with aclosing(model.stream(call)) as stream:
+        async for item in stream:
+            if isinstance(item, Finished):
+                reason = item.reason
+                accounts.add(item.usage)
+                break
+            started.set()
+            chars += len(item)
+            if chars > limit:
+                accounts.counts["endless"] += 1
+                reason = FinishReason.LENGTH
+                break
+            if is_json is None:
+                head += item
+                if not head.strip():
+                    continue
+                is_json = _looks_like_json(head)
+                item = head
+            if not is_json and (units := parser.feed(item)):
+                draft.extend(filter_.accept(units))
+    if is_json:
+        accounts.counts["json_for_markdown"] += 1
+        raise UnusableDraftError("JSON where Markdown is due")
+    if parser.dropped:
+        accounts.counts.update(parser.dropped)
+    rest = parser.close()
+    if reason is not FinishReason.STOP:
+        accounts.counts["cut_off"] += 1
+        rest = _whole(rest)
+    draft.extend(filter_.accept(rest))
+    if len(draft.units) == begun_with:
+        raise UnusableDraftError("nothing left after the checks")
+
+
+async def repair_draft(
+    draft: Draft, model: Model, call: ModelCall, tables: Tables, accounts: Accounts
+) -> None:
+    """Check a draft that is not on screen, and have its failing part written again, twice at most."""
+    for _ in range(REPAIRS):
+        defect = find_defect(draft.spec, draft.units)
+        if defect is None or draft.on_screen:
+            return
+        accounts.counts[f"repair_{defect.id}"] += 1
+        so_far = "\n".join(_as_markdown(draft.units))
+        instruction = f"{call.instruction}\nThe section so far:\n{so_far}\n{defect.request}"
+        # Begun with what is there, so that a repair cannot repeat it.
+        addition = Draft(draft.spec, draft.units)
+        try:
+            await write_draft(
+                addition,
+                model,
+                replace(call, instruction=instruction, name=f"{call.name}-repair", opening=""),
+                tables,
+                accounts,
+                started=asyncio.Event(),
+            )
+        except UnusableDraftError:
+            return
+        written = addition.units[len(draft.units) :]
+        if not written:
+            return
+        draft.units = mend(draft.units, defect, written)
+
+
+def _looks_like_json(head: str) -> bool:
+    start = head.lstrip()
+    return start[0] == "{" or bool(re.match(r"\[\s*[\"{\[]|```+\s*json", start))
+
+
+def _whole(units: Sequence[Unit]) -> list[Unit]:
+    """What a cut-off text ends with: a unit that does not close with a full stop is half a unit."""
+    kept = []
+    for unit in units:
+        end = max(unit.text.rfind(mark) for mark in ".?!。")
+        if unit.kind is not Kind.HEADING and end > 20:
+            kept.append(replace(unit, text=unit.text[: end + 1]))
+    return kept
+
+
+def _as_markdown(units: Iterable[Unit]) -> list[str]:
+    marks = {Kind.HEADING: "### ", Kind.BULLET: "- "}
+    return [f"{marks.get(unit.kind, '')}{unit.text}" for unit in units]
+
+
+class _UnitFilter:
+    """Shapes units to the section's form and cleans their text."""
+
+    def __init__(self, spec: SectionSpec, tables: Tables, accounts: Accounts, before: Sequence[Unit]) -> None:
+        self._spec = spec
+        self._tables = tables
+        self._counts = accounts.counts
+        self._first = not before
+        self._heading: Unit | None = None
+        """A heading is held until something stands under it."""
+        self._bullets = [unit.text for unit in before if unit.kind is Kind.BULLET]
+
+    def accept(self, units: Iterable[Unit]) -> list[Unit]:
+        """The units that can be shown."""
+        accepted = []
+        for unit in units:
+            shaped = self._shape(unit)
+            if shaped is None:
+                continue
+            text = clean(shaped.text, self._tables, self._counts, heading=shaped.kind is Kind.HEADING)
+            if text is None or (shaped.kind is Kind.BULLET and self._repeats(text)):
+                continue
+            shaped = Unit(shaped.kind, self._finish(text, shaped.kind))
+            if shaped.kind is Kind.HEADING:
+                self._counts["empty_part"] += self._heading is not None
+                self._heading = shaped
+                continue
+            if self._heading:
+                accepted.append(self._heading)
+                self._heading = None
+            accepted.append(shaped)
+            self._first = False
+        return accepted
+
+    def _shape(self, unit: Unit) -> Unit | None:
+        """The unit in a form the section has, or ``None`` where it has none."""
+        spec = self._spec
+        prose = unit.kind in (Kind.PARAGRAPH, Kind.SENTENCE)
+        if unit.kind is Kind.HEADING and not spec.subs[1]:
+            self._counts["extra_heading"] += 1
+            return None
+        if unit.kind is Kind.BULLET and not spec.bullets[1]:
+            return Unit(Kind.PARAGRAPH, unit.text)
+        if prose and spec.lead and spec.bullets[1]:
+            if self._first and (spec.subs[1] or unit.text.endswith(":")):
+                self._counts["extra_lead"] += 1
+                return None
+            return Unit(Kind.BULLET, unit.text)
+        return unit
+
+    def _finish(self, text: str, kind: Kind) -> str:
+        if kind is Kind.HEADING:
+            return text.rstrip(".:")
+        if self._spec.starts_with and self._first:
+            start = self._spec.starts_with
+            text = re.sub(rf"^{re.escape(start.rstrip(':'))}\s*[:,]?\s*", "", text, flags=re.IGNORECASE)
+            return f"{start} {text[:1].upper()}{text[1:]}"
+        if self._spec.labelled and kind is Kind.BULLET:
+            return re.sub(r"^\**([^:*]{2,60}?)\**\s*:\**\s+", r"**\1:** ", text, count=1)
+        return text
+
+    def _repeats(self, text: str) -> bool:
+        if any(jaccard(text, known) >= SAME for known in self._bullets):
+            self._counts["repetition"] += 1
+            return True
+        self._bullets.append(text)
+        return False

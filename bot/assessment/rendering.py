@@ -1,0 +1,118 @@
+"""Units in, visible parts out: the prefix-monotone renderer.
+
+The rendering of a prefix of units is a prefix of the rendering of all of them, because each unit is
+rendered from what came before it only. The renderer alone prints likelihoods, links, quotations and
+glossary terms, from the references in the units.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bot.assessment.dialect import Kind, Unit
+from bot.assessment.events import Cut, Part
+from bot.assessment.lexicon import Lexicon
+from bot.assessment.wording import Reference, Tables
+from bot.evidence.table import SourceClass
+from personas.persona import Persona
+
+__all__ = ["SectionRenderer", "heading_part", "line_part"]
+
+_BARE_LIKELIHOOD = re.compile(
+    r"(?<!\bis)(?<!\bare)(?<!\bas)(?<!\bbe)(?<!\bit)(?<!\bseems)([\w’)\]])\s+(\{J\d+\})"
+)
+_SAME_CITATION = re.compile(r"(\[\d+(?:: [^\]]+)?\])(?:\s*\1)+")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def heading_part(text: str, *, section: str, section_bytes: int, first: bool = False) -> Part:
+    """A section's heading."""
+    separator = "" if first else "\n\n"
+    return Part(f"{separator}## {text}", Cut.SECTION, section, section_bytes=section_bytes)
+
+
+def line_part(
+    text: str, *, section: str, cut: Cut = Cut.PARAGRAPH, first: bool = False, last: bool = False
+) -> Part:
+    """A line of its own that is printed as it stands: the frame around the sections."""
+    return Part(text if first else f"\n\n{text}", cut, section, ends_section=last)
+
+
+@dataclass(slots=True)
+class SectionRenderer:
+    """Renders the units of one section, in order."""
+
+    section: str
+    tables: Tables
+    persona: Persona
+    lexicon: Lexicon
+    counts: Counter[str]
+    factual: bool = False
+    _previous: Kind | None = None
+    _letters: int = 0
+    _cited: set[str] = field(default_factory=set)
+
+    def render(self, unit: Unit) -> Part:
+        """The part a unit becomes."""
+        kind = unit.kind
+        if kind is Kind.SENTENCE and self._previous not in (Kind.SENTENCE, Kind.PARAGRAPH):
+            kind = Kind.PARAGRAPH  # the sentences before it were dropped
+        if kind is Kind.HEADING:
+            letter = LETTERS[self._letters % len(LETTERS)]
+            self._letters += 1
+            text, cut = f"\n\n### {letter}. {self._print(unit.text)}", Cut.PARAGRAPH
+        elif kind is Kind.BULLET:
+            line = self._print(unit.text)
+            separator = "\n" if self._previous is Kind.BULLET else "\n\n"
+            text, cut = f"{separator}- {line}", Cut.LINE
+        elif kind is Kind.SENTENCE:
+            text, cut = f" {self._print(unit.text)}", Cut.NONE
+        else:
+            text, cut = f"\n\n{self._print(unit.text)}", Cut.PARAGRAPH
+        self._previous = kind
+        return Part(text, cut, self.section)
+
+    def _print(self, text: str) -> str:
+        """Resolve the references."""
+        if self.factual and not re.search(r"\[S\d+\]|\{Q\d+\}", text):
+            # A fact cites a source or says that it has none (design, decision 10).
+            self.counts["fact_without_source"] += 1
+            text = f"{text} _(no source)_"
+        # A likelihood stands behind a dash unless the sentence already leads into it.
+        text = _BARE_LIKELIHOOD.sub(r"\1 — \2", text)
+        printed = Reference.sub(lambda match: self._reference(match[0].strip("[]{}")), text)
+        printed = _SAME_CITATION.sub(r"\1", printed)
+        return re.sub(r"\s+([.,;:!?])", r"\1", re.sub(r" {2,}", " ", printed)).strip()
+
+    def _reference(self, name: str) -> str:
+        first = name not in self._cited
+        self._cited.add(name)
+        match name[0]:
+            case "J":
+                phrase, clipped = self.lexicon.phrase(self.tables.judgments[name].likelihood)
+                self.counts["range_clipped"] += clipped and first
+                return phrase
+            case "S":
+                return self._source(name, first=first)
+            case "Q":
+                excerpt = self.tables.evidence.excerpt(name)
+                assert excerpt is not None, "unknown ids are dropped by the wording rules"
+                first = excerpt.source_id not in self._cited
+                self._cited.add(excerpt.source_id)
+                return f"“{excerpt.text}” {self._source(excerpt.source_id, first=first)}"
+            case _:
+                term = self.persona.term(name)
+                assert term is not None, "unknown ids are dropped by the wording rules"
+                native = term.native if term.native != term.english else ""
+                return f"{term.english} ({native})" if first and native else term.english
+
+    def _source(self, source_id: str, *, first: bool) -> str:
+        """A link at first use in the section, a plain number after; a claim says that it is one."""
+        source = self.tables.evidence.source(source_id)
+        assert source is not None, "unknown ids are dropped by the wording rules"
+        number = source_id.removeprefix("S")
+        if source.source_class in (SourceClass.USER_CLAIM, SourceClass.FORWARDED):
+            return f"[{number}: {source.source_class}]" if first or self.factual else f"[{number}]"
+        return f"[{number}]({source.url})" if first and source.url else f"[{number}]"
