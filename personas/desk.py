@@ -207,8 +207,9 @@ class Desk:
         for at in range(start, min(len(words), start + SUGGESTION_SPAN)):
             if at == 0 or not words[at - 1].isalnum():
                 name = self._longest_name(text, words, at)
-                if name is not None:
-                    yield self._owners[name]
+                persona = self._owners[name] if name is not None else self._coded(CODE.match(words, at))
+                if persona is not None:
+                    yield persona
 
 
 def _bound_end(words: str, start: int, found: _Found | None, owner: Persona) -> int:

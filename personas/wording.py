@@ -32,7 +32,10 @@ _CLOSING = r"[)\]}*_~`\"”“»'’]*"
 _SPACED_DASH = r"[-–—]+(?=\s|$)"
 """A dash ends an address only before a space: "CN-01 -5% growth" keeps its minus."""
 
-OPENING = re.compile(r"[\s@#(\[{*_~`\"“”«'‘]*")
+OPENING = re.compile(
+    r"[\s@#(\[{*_~`\"“”«'‘]*(?:(?:ask|dear|hello|hey|hi|ok|okay|please|thanks)[,!]?[ \n]+[@(\[*_`\"“]*)*"
+)
+"""Brackets, emphasis and courtesies before an address: "Hey @CN-01, …"."""
 CODE = re.compile(r"([a-z]{2})[-_ –—]?(\d{2})(?!\w)")
 CODE_LIKE = re.compile(r"([a-z]{2,3})[-_–—]?\d{1,3}(?!\w)")
 """What somebody who half remembers a code types: ``CN-1``, ``CN-02``, ``usa-01``."""

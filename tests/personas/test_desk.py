@@ -62,6 +62,8 @@ def said(address: Address) -> tuple[str | None, str, str]:
         "CN-01, China Agent: why now?",
         "  CN-01\u00a0 why   now? ",
         "\u200bCN-01 why now?",
+        "Hey @CN-01, why now?",
+        "Please ask CN-01: why now?",
     ],
 )
 def test_code_is_taken_off(text: str) -> None:
@@ -127,6 +129,7 @@ def test_name_set_off_by_punctuation_is_taken_off(text: str, code: str) -> None:
         ("भारतीय अर्थव्यवस्था", "IN-01"),
         ("日本はどう動くか", "JP-01"),
         ("China quick to retaliate", "CN-01"),
+        ("Hi China will you answer?", "CN-01"),
         ("China and Brazil sign", "CN-01"),
         ("Россия и Бразилия", "RU-01"),
     ],
@@ -280,6 +283,7 @@ def test_bot_user_of_nobody_on_the_desk_is_a_mistake() -> None:
         ("Untied States, why?", ["US-01"]),
         ("What will China do with Japan?", ["CN-01", "JP-01"]),
         ("Tell us what India wants", ["IN-01"]),
+        ("Why now, CN-01?", ["CN-01"]),
         ("hello there", []),
         ("", []),
         ("ZZ-99 why?", []),
