@@ -1,0 +1,175 @@
+"""The rate governor on a real Valkey: no window is ever exceeded, waiting is fair and even."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from bot.store import governor as module
+from bot.store.connection import open_redis
+from bot.store.errors import StoreUnavailableError
+from bot.store.governor import Budget, Governor
+from tests.support.valkey import RealValkey, keys_without_ttl
+
+METHOD = "chat.appendStream"
+BOOKER = Path(__file__).parent / "booking_process.py"
+
+
+def most_in_a_window(times: Iterable[float], window: float) -> int:
+    """The largest number of calls in any half-open window."""
+    ordered = sorted(times)
+    most = oldest = 0
+    for newest, at in enumerate(ordered):
+        while at - ordered[oldest] >= window:
+            oldest += 1
+        most = max(most, newest - oldest + 1)
+    return most
+
+
+async def book(governor: Governor, calls: int, *, channel: str | None = None) -> list[float]:
+    """The waits of calls booked one after the other."""
+    return [await governor.reserve(METHOD, channel=channel) for _ in range(calls)]
+
+
+async def test_a_thousand_calls_from_four_processes_exceed_no_window(valkey: RealValkey, redis: Redis, namespace: str) -> None:
+    """Four replicas book at once; the booked times never hold more than the limit in any window."""
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, str(BOOKER), valkey.url, namespace, "250", stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    outputs = [(await process.communicate())[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 4
+    booked = [at for output in outputs for at in json.loads(output)]
+    assert len(booked) == 1000
+    assert most_in_a_window(booked, 60.0) <= 100
+    assert max(booked) - min(booked) < 1000 / 100 * 61  # and little of the budget is wasted
+    assert await keys_without_ttl(redis, f"{namespace}:*") == []
+
+
+async def test_a_burst_goes_out_at_once_and_the_rest_evenly(redis: Redis, namespace: str) -> None:
+    """After five at once the window's other calls are spread over it; no silence at its end."""
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(20, 60.0, burst=5)}, prefix=namespace)
+
+    waits = await book(governor, 60)
+    gaps = [later - earlier for earlier, later in zip(waits[5:], waits[6:], strict=False)]
+
+    assert waits[:5] == [0.0] * 5
+    assert most_in_a_window(waits, 60.0) <= 20
+    assert min(gaps) > 2.9
+    assert max(gaps) < 1.5 * 60 / 20
+
+
+async def test_slots_are_given_in_the_order_of_booking(redis: Redis, namespace: str) -> None:
+    """Nobody who comes later calls earlier."""
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(10, 10.0, burst=3)}, prefix=namespace)
+
+    started = time.monotonic()
+    slots = [time.monotonic() - started + await governor.reserve(METHOD) for _ in range(40)]
+
+    assert slots == sorted(slots)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    limit=st.integers(1, 12),
+    burst=st.integers(1, 12),
+    spacing=st.sampled_from([None, 0.5, 3.0]),
+    channels=st.lists(st.sampled_from(["C1", "C2", "C3", None]), min_size=1, max_size=60),
+)
+async def test_no_mix_of_channels_and_limits_breaks_a_promise(
+    redis: Redis, namespace: str, limit: int, burst: int, spacing: float | None, channels: list[str | None]
+) -> None:
+    """Window and spacing hold for any budget and any order of channels."""
+    budget = Budget(limit, 5.0, burst=min(burst, limit), spacing_seconds=spacing)
+    app = f"A{time.monotonic_ns()}"
+    governor = Governor(redis, app, "T1", {METHOD: budget}, prefix=namespace)
+
+    slots: dict[str | None, list[float]] = {}
+    for channel in channels:
+        wait = await governor.reserve(METHOD, channel=channel)
+        slots.setdefault(channel, []).append(time.monotonic() + wait)
+
+    assert most_in_a_window([slot for times in slots.values() for slot in times], 5.0) <= limit
+    for channel, times in slots.items():
+        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        if spacing and channel:
+            assert min(gaps, default=spacing) >= spacing - 0.1
+
+
+async def test_a_busy_channel_does_not_hold_up_the_others(redis: Redis, namespace: str) -> None:
+    """Thirty posts wait in one channel; the first post of another goes out at once."""
+    budget = Budget(100, 60.0, burst=100, spacing_seconds=1.0)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+
+    waits = await book(governor, 30, channel="C1")
+
+    assert waits[-1] == pytest.approx(29.0, abs=0.5)
+    assert await governor.reserve(METHOD, channel="C2") == 0.0
+
+
+async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(redis: Redis, namespace: str) -> None:
+    """Another replica's call waits for Retry-After, then the calls go out evenly."""
+    budgets = {METHOD: Budget(100, 60.0, burst=10), "chat.update": Budget(50, 60.0, burst=10)}
+    one = Governor(redis, "A1", "T1", budgets, prefix=namespace)
+    two = Governor(redis, "A1", "T1", budgets, prefix=namespace)
+
+    await one.penalise(METHOD, 7.0)
+    waits = await book(two, 5)
+
+    assert waits[0] >= 6.9
+    assert all(later - earlier > 0.5 for earlier, later in zip(waits, waits[1:], strict=False))
+    assert await two.reserve("chat.update") == 0.0
+    assert await Governor(redis, "A1", "T2", budgets, prefix=namespace).reserve(METHOD) == 0.0
+
+
+async def test_a_caller_that_sleeps_through_a_pause_waits_for_its_end(redis: Redis, namespace: str) -> None:
+    """Its slot was booked before the 429; it does not call into the pause."""
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(10, 1.0, burst=1)}, prefix=namespace)
+    await governor.reserve(METHOD)
+
+    waiting = asyncio.create_task(governor.admit(METHOD))
+    await asyncio.sleep(0.02)
+    await governor.penalise(METHOD, 0.6)
+
+    assert await waiting > 0.5
+
+
+async def test_quiet_time_earns_the_burst_again(redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nobody called for a while, the next calls go out at once again."""
+    monkeypatch.setattr(module, "SLOT_LATENESS_SECONDS", 0.0)
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(20, 0.5, burst=4)}, prefix=namespace)
+    assert await book(governor, 4) == [0.0] * 4
+    assert await governor.reserve(METHOD) > 0.0
+
+    await asyncio.sleep(0.6)
+
+    assert await book(governor, 4) == [0.0] * 4
+
+
+async def test_a_method_without_a_budget_is_free(redis: Redis, namespace: str) -> None:
+    """Only what has a limit is governed."""
+    assert await Governor(redis, "A1", "T1", {}, prefix=namespace).reserve("auth.test") == 0.0
+
+
+async def test_without_redis_nobody_may_call(doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No slot is given when the count cannot be shared."""
+    monkeypatch.setattr("bot.store.connection.RECONNECT_RETRIES", 1)
+    client = open_redis(doomed_valkey.url)
+    governor = Governor(client, "A1", "T1", {METHOD: Budget(10, 60.0)}, prefix=namespace)
+    doomed_valkey.kill()
+
+    with pytest.raises(StoreUnavailableError):
+        await governor.reserve(METHOD)
+    await client.aclose()
