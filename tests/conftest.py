@@ -1,8 +1,9 @@
-"""What every test shares: the operator's own settings never reach a test."""
+"""What every test shares: no settings from outside, and no browser test skipped where it counts."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,13 @@ def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("COUNTRY_AGENTS_", "SLACK_", "OPENAI_")):
             monkeypatch.delenv(name)
     monkeypatch.setitem(Settings.model_config, "env_file", Path("no-such-folder/.env"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under ``CI=true`` a skipped browser test is a failure: a check nobody sees missing is none."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and item.get_closest_marker("browser"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped under CI: {report.longrepr}"
+    return report

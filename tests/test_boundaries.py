@@ -32,7 +32,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
 }
 """Client library -> the only places that may import it. A new client gets its row here first."""
 
-PRINTERS = ("bot/__main__.py", "bot/commands.py", "bot/doctor.py", "bot/sandbox/__main__.py")
+PRINTERS = ("bot/__main__.py", "bot/commands.py", "bot/findings.py", "bot/sandbox/__main__.py")
 """The modules of the command line: only they may print."""
 
 CROWN = "bot/app.py"
