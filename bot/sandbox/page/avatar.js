@@ -11,7 +11,11 @@ function colourOf(name) {
   return FALLBACK_COLOURS[sum % FALLBACK_COLOURS.length];
 }
 
-const initialsOf = (name) => (name.match(/\p{L}|\p{N}/gu) ?? ["?"]).slice(0, 2).join("").toUpperCase();
+function initialsOf(name) {
+  const words = name.match(/[\p{L}\p{N}]+/gu) ?? ["?"];
+  const letters = words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...words[0]].slice(0, 2);
+  return letters.join("").toUpperCase();
+}
 
 /** An avatar; decorative, for the name always stands beside it. `icon` is an emoji shortcode with colons. */
 export function avatar({ name, initials, color, icon }) {

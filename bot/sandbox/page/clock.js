@@ -2,7 +2,7 @@
 
 export const millis = (ts) => Number.parseFloat(ts) * 1000;
 
-export const timeText = (ts) => new Date(millis(ts)).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+export const timeText = (ts) => new Date(millis(ts)).toLocaleTimeString(undefined, { timeStyle: "short", hourCycle: "h23" });
 
 export const fullText = (ts) => new Date(millis(ts)).toLocaleString(undefined, { dateStyle: "full", timeStyle: "medium" });
 

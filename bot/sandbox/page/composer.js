@@ -11,6 +11,7 @@ const TALLEST = 0.4;
 
 function grow(field) {
   field.style.height = "auto";
+  if (field.offsetParent === null) return; // hidden: it has no height to measure yet
   field.style.height = `${Math.min(field.scrollHeight + 2, innerHeight * TALLEST)}px`;
 }
 
@@ -64,8 +65,9 @@ export class Composer {
     this.field.placeholder = text;
   }
 
+  /** Puts the caret in, except where that would raise a phone's keyboard unasked. */
   focus() {
-    this.field.focus();
+    if (matchMedia("(hover: hover)").matches) this.field.focus();
   }
 
   get value() {

@@ -44,6 +44,8 @@ const NAMED = new Map();
 /** Country names that are shortcodes by themselves. */
 const FLAG_ALIASES = { cn: "cn", us: "us", ru: "ru", jp: "jp", kr: "kr", de: "de", fr: "fr", it: "it", es: "es",
   gb: "gb", uk: "gb" };
+/** Stand-ins from ordinary fonts. Emoji with a text form (those with a variation selector) need none. */
+const PLAIN_SYMBOLS = { white_check_mark: "✔", x: "✖", star: "★", zap: "↯", exclamation: "!", question: "?" };
 const REGIONAL_A = 0x1f1e6;
 
 function flagCode(name) {
@@ -84,7 +86,7 @@ function supports(kind, sample) {
 
 /**
  * A node for `:name:`; null where the shortcode is unknown. Without a font for it a flag becomes a small badge with
- * the country's letters and any other emoji stays its shortcode.
+ * the country's letters, a symbol its plain form, and any other emoji stays its shortcode.
  */
 export function emojiNode(name) {
   const text = emojiText(name);
@@ -95,6 +97,8 @@ export function emojiNode(name) {
   const props = { class: "emoji", role: "img", "aria-label": label, title: `:${name}:` };
   if (drawn) return h("span", { ...props, text });
   if (flag) return h("span", { ...props, class: "emoji flag-badge", text: flag.toUpperCase() });
+  const symbol = PLAIN_SYMBOLS[name] ?? /^([\u2000-\u2bff])\ufe0f$/.exec(text)?.[1];
+  if (symbol) return h("span", { ...props, text: symbol });
   return h("span", { ...props, class: "emoji emoji-code", text: `:${name}:` });
 }
 

@@ -70,7 +70,7 @@ async function openChannel(id, { focus = true } = {}) {
   drawHead();
   remember();
   await fetchChannel();
-  if (focus && matchMedia("(hover: hover)").matches) composer.focus();
+  if (focus) composer.focus();
 }
 
 async function fetchChannel({ keep = false } = {}) {

@@ -111,13 +111,18 @@ export class MessageList {
   #layout() {
     let before = null;
     let tabbable = null;
+    let at = 0;
+    const { inThread } = this.hooks;
+    const count = this.#rows.size - 1;
+    const replies = (position) => position === 1 && `${count} ${count === 1 ? "reply" : "replies"}`;
     for (const row of this.#rows.values()) {
       const { message } = row;
       const newDay = !before || dayText(before.ts) !== dayText(message.ts);
       const grouped = !newDay && before.user === message.user && authorName(before) === authorName(message) &&
         before.icon === message.icon && !message.ephemeral && !before.ephemeral &&
         millis(message.ts) - millis(before.ts) < GROUP_MS;
-      row.setLayout({ grouped, day: newDay && !this.hooks.inThread ? dayText(message.ts) : null });
+      row.setLayout({ grouped: grouped && !(inThread && at === 1), day: inThread ? replies(at) : newDay && dayText(message.ts) });
+      at += 1;
       if (row.article.tabIndex === 0) tabbable = row;
       before = message;
     }

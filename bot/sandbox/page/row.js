@@ -75,7 +75,7 @@ export class MessageRow {
   setLayout({ grouped, day }) {
     this.article.classList.toggle("grouped", grouped);
     this.day.hidden = !day;
-    this.day.firstChild.textContent = day ?? "";
+    this.day.firstChild.textContent = day || "";
   }
 
   /** Puts an editor in the place of the body until `close` is called. */
@@ -137,7 +137,11 @@ export class MessageRow {
     parts.push(...renderBlocks(blocks, ctx));
     if (!parts.length && message.text) parts.push(...renderMrkdwn(message.text));
     parts.push(...(message.attachments ?? []).map((attachment) => renderAttachment(attachment, ctx)));
-    if (message.edited) parts.push(h("span", { class: "edited", text: "(edited)" }));
+    if (message.edited) {
+      const mark = h("span", { class: "edited", text: " (edited)" });
+      if (parts.at(-1)?.classList?.contains("line")) parts.at(-1).append(mark);
+      else parts.push(mark);
+    }
     return h("div", { class: "message-body" }, parts);
   }
 
