@@ -141,15 +141,22 @@ class Settings(BaseSettings):
     )
     plan_effort: Effort = Field(
         default="low",
-        description="Reasoning effort of the JSON calls; `off`: not sent, as other models need.",
+        description="Reasoning effort of the JSON calls; `off`: not sent, as some models need.",
     )
     section_effort: Effort = Field(
         default="low", description="Reasoning effort of the section calls; `off`: not sent."
     )
-    plan_tokens: Count = Field(
-        default=600, description="Most tokens of the plan; outlook and watch get 100 more."
+    plan_tokens: Count | None = Field(
+        default=None,
+        description="Most tokens of a JSON call, thinking included. Unset: the size plus thinking room.",
     )
-    section_tokens: Count = Field(default=1200, description="Most tokens of one section.")
+    section_tokens: Count | None = Field(
+        default=None, description="The same for a section call. Unset: likewise."
+    )
+    thinking_tokens: Annotated[int, Ge(0)] = Field(
+        default=2000,
+        description="Thinking room of a call with effort: providers count thoughts as output.",
+    )
     connect_seconds: Seconds = Field(default=5, description="Time to connect to the model server.")
     first_token_seconds: Seconds = Field(
         default=60, description="Time until a call's first token; reasoning models think before it."
