@@ -1,5 +1,5 @@
 """The queue on a real Valkey: once, in order, across crashes of workers and of the server."""
-# ruff: noqa: F811 - a fixture that is imported here is an argument of the same name there
+# ruff: noqa: F811, SIM117 - an imported fixture is an argument of the same name; nesting shows who outlives whom
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ WORKER = Path(__file__).parent / "store" / "worker_process.py"
 
 
 @asynccontextmanager
-async def queue_at(url: str, prefix: str, *, lease_seconds: float = LEASE_SECONDS) -> AsyncIterator[tuple[Queue, TurnStore]]:
+async def queue_at(
+    url: str, prefix: str, *, lease_seconds: float = LEASE_SECONDS
+) -> AsyncIterator[tuple[Queue, TurnStore]]:
     client = open_redis(url)
     turn_store = TurnStore(client, prefix=prefix)
     queue = await Queue.open(
@@ -80,6 +82,7 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, url: str, prefix: str, *, lease_seconds: float = LEASE_SECONDS) -> WorkerProcess:
+        """Start it and wait until it takes turns."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(WORKER), url, prefix, str(lease_seconds), stdout=asyncio.subprocess.PIPE
         )
@@ -94,15 +97,18 @@ class WorkerProcess:
                 self.events.append(json.loads(line))
 
     def said(self, what: str) -> list[list[object]]:
+        """All it said of one kind."""
         return [event for event in self.events if event[0] == what]
 
     async def kill(self) -> None:
+        """Kill -9."""
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
         await self._reading
 
     async def terminate(self) -> int:
+        """SIGTERM; the exit code."""
         self.process.terminate()
         await self._reading
         return await self.process.wait()
@@ -232,7 +238,9 @@ async def test_a_failing_turn_is_tried_again_and_then_parked_with_the_reason(
     assert (stored.state, stored.reason) == (Outcome.PARKED, "ValueError")
 
 
-async def test_a_job_lost_between_its_two_steps_is_found(queue: Queue, store: TurnStore, redis: Redis, namespace: str) -> None:
+async def test_a_job_lost_between_its_two_steps_is_found(
+    queue: Queue, store: TurnStore, redis: Redis, namespace: str
+) -> None:
     """A producer that died after taking the turn left no job; the sweep at a worker's start adds it."""
     claim = await store.claim_and_enqueue(turn_in())
     await redis.zincrby(Keys(namespace).open_threads, -60, claim.address)
@@ -258,7 +266,9 @@ async def test_slacks_redelivery_repairs_a_lost_job(queue: Queue, store: TurnSto
         await eventually(lambda: bool(answered))
 
 
-async def test_a_draining_worker_hands_its_turns_to_another_at_once(valkey: RealValkey, namespace: str) -> None:
+async def test_a_draining_worker_hands_its_turns_to_another_at_once(
+    valkey: RealValkey, namespace: str
+) -> None:
     """Without waiting for the lease, without an attempt counted, at the place where the first one stopped."""
     taken = asyncio.Event()
     seen: list[tuple[int, str]] = []
@@ -332,7 +342,9 @@ async def test_a_killed_worker_is_replaced_where_it_stopped(valkey: RealValkey, 
             assert stored.delivery.document.split() == [str(number) for number in range(200)]
 
 
-async def test_sigterm_ends_a_worker_within_seconds_and_loses_nothing(valkey: RealValkey, namespace: str) -> None:
+async def test_sigterm_ends_a_worker_within_seconds_and_loses_nothing(
+    valkey: RealValkey, namespace: str
+) -> None:
     """The process exits cleanly; its turn goes on elsewhere at once and counts one attempt."""
     async with queue_at(valkey.url, namespace) as (queue, store):
         first = await WorkerProcess.start(valkey.url, namespace, lease_seconds=10)
@@ -359,7 +371,7 @@ async def test_sigterm_ends_a_worker_within_seconds_and_loses_nothing(valkey: Re
 async def test_a_killed_server_stops_nothing_for_longer_than_it_is_away(
     doomed_valkey: RealValkey, namespace: str
 ) -> None:
-    """Kill -9 of the server in the middle of an answer: the same run goes on; stops and new turns work again."""
+    """Kill -9 of the server in the middle of an answer: the run goes on; stops and new turns work again."""
     numbers: list[int] = []
     half = asyncio.Event()
     runs: list[TurnRun] = []
@@ -406,7 +418,7 @@ async def test_a_stop_made_while_the_listener_was_away_is_caught_up(
     started = asyncio.Event()
     stopped: list[str] = []
 
-    async with queue_at(doomed_valkey.url, namespace) as (queue, store):
+    async with queue_at(doomed_valkey.url, namespace) as (queue, _):
 
         async def answer(run: TurnRun) -> Outcome:
             started.set()
@@ -445,7 +457,9 @@ async def test_a_silent_server_costs_two_seconds_and_no_ack(
         assert await store.turn(turn_in("2.0").turn_id) == turn_in("2.0")
 
 
-async def test_a_dead_server_is_an_error_of_ours(doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dead_server_is_an_error_of_ours(
+    doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is taken, and the person is told to send the question again."""
     monkeypatch.setattr(jobs, "ENQUEUE_SECONDS", 0.5)
     async with queue_at(doomed_valkey.url, namespace) as (queue, _):

@@ -114,9 +114,12 @@ async def probe(url: str) -> StoreHealth:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             return await _health(client)
-    except (AuthenticationError, NoPermissionError) as error:
-        raise StoreError("Redis refuses the user or password in COUNTRY_AGENTS_REDIS_URL.") from error
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+        # The client wraps a refused login in a ConnectionError.
+        if any(
+            isinstance(each, AuthenticationError | NoPermissionError) for each in (error, error.__cause__)
+        ):
+            raise StoreError("Redis refuses the user or password in COUNTRY_AGENTS_REDIS_URL.") from error
         raise StoreUnavailableError(
             f"Could not reach Redis at COUNTRY_AGENTS_REDIS_URL ({type(error).__name__}). Is it running?"
         ) from error

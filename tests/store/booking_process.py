@@ -1,4 +1,6 @@
-"""A replica of its own that books calls: ``python booking_process.py URL NAMESPACE CALLS`` prints their times."""
+"""A replica of its own that books calls: ``python booking_process.py URL NAMESPACE CALLS`` prints their
+times.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from bot.store.governor import Budget, Governor
 async def main(url: str, namespace: str, calls: int) -> None:
     """Book from ten tasks at once; times are on the machine's clock, which the server shares."""
     redis = open_redis(url)
-    governor = Governor(redis, "A1", "T1", {"chat.appendStream": Budget(100, 60.0, burst=20)}, prefix=namespace)
+    governor = Governor(
+        redis, "A1", "T1", {"chat.appendStream": Budget(100, 60.0, burst=20)}, prefix=namespace
+    )
 
     async def some() -> list[float]:
         booked = []

@@ -15,9 +15,7 @@ from bot.store import embedded
 from bot.store.connection import open_redis, probe
 from bot.store.embedded import EmbeddedStore
 from bot.store.errors import StoreError, StoreUnavailableError
-from tests.support.valkey import RealValkey, alive, eventually
-
-FOUND_PID = "import asyncio, sys, pathlib"
+from tests.support.valkey import RealValkey, alive
 
 
 async def pid_of(store: EmbeddedStore) -> int:
@@ -54,7 +52,9 @@ async def test_it_keeps_what_was_written_and_is_private(tmp_path: Path) -> None:
 
 
 async def test_two_processes_share_one_server_and_the_last_one_ends_it(tmp_path: Path) -> None:
-    """Started at the same moment, one starts and one attaches; ending the first leaves the second its server."""
+    """Started at the same moment, one starts and one attaches; ending the first leaves the second its
+    server.
+    """
     one, two = await asyncio.gather(EmbeddedStore.start(tmp_path), EmbeddedStore.start(tmp_path))
     starter, other = (one, two) if one.started_here else (two, one)
     assert not other.started_here
@@ -161,17 +161,23 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         await EmbeddedStore.start(tmp_path / "file")
 
 
-async def test_a_platform_without_a_server_is_told_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_platform_without_a_server_is_told_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Windows and musl have no wheel with a server."""
     monkeypatch.setattr("platform.system", lambda: "Plan9")
     with pytest.raises(StoreError, match="COUNTRY_AGENTS_REDIS_URL"):
         await EmbeddedStore.start(tmp_path)
 
 
-async def test_a_server_that_cannot_start_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_cannot_start_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any other reason: the operator is sent to the server's own log."""
-    monkeypatch.setattr(embedded, "_command", lambda folder, socket: [sys.executable, "-c", "raise SystemExit(1)"])
-    with pytest.raises(StoreError, match="valkey.log"):
+    monkeypatch.setattr(
+        embedded, "_command", lambda folder, socket: [sys.executable, "-c", "raise SystemExit(1)"]
+    )
+    with pytest.raises(StoreError, match=r"valkey\.log"):
         await EmbeddedStore.start(tmp_path)
 
 
@@ -202,5 +208,4 @@ async def test_clients_connect_again_by_themselves(doomed_valkey: RealValkey) ->
     doomed_valkey.start()
 
     assert await reading == "v"
-    await eventually(lambda: True)
     await client.aclose()

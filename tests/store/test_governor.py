@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ async def book(governor: Governor, calls: int, *, channel: str | None = None) ->
     return [await governor.reserve(METHOD, channel=channel) for _ in range(calls)]
 
 
-async def test_a_thousand_calls_from_four_processes_exceed_no_window(valkey: RealValkey, redis: Redis, namespace: str) -> None:
+async def test_a_thousand_calls_from_four_processes_exceed_no_window(
+    valkey: RealValkey, redis: Redis, namespace: str
+) -> None:
     """Four replicas book at once; the booked times never hold more than the limit in any window."""
     processes = [
         await asyncio.create_subprocess_exec(
@@ -63,7 +66,7 @@ async def test_a_burst_goes_out_at_once_and_the_rest_evenly(redis: Redis, namesp
     governor = Governor(redis, "A1", "T1", {METHOD: Budget(20, 60.0, burst=5)}, prefix=namespace)
 
     waits = await book(governor, 60)
-    gaps = [later - earlier for earlier, later in zip(waits[5:], waits[6:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(waits[5:])]
 
     assert waits[:5] == [0.0] * 5
     assert most_in_a_window(waits, 60.0) <= 20
@@ -103,7 +106,7 @@ async def test_no_mix_of_channels_and_limits_breaks_a_promise(
 
     assert most_in_a_window([slot for times in slots.values() for slot in times], 5.0) <= limit
     for channel, times in slots.items():
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         if spacing and channel:
             assert min(gaps, default=spacing) >= spacing - 0.1
 
@@ -119,7 +122,9 @@ async def test_a_busy_channel_does_not_hold_up_the_others(redis: Redis, namespac
     assert await governor.reserve(METHOD, channel="C2") == 0.0
 
 
-async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(redis: Redis, namespace: str) -> None:
+async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(
+    redis: Redis, namespace: str
+) -> None:
     """Another replica's call waits for Retry-After, then the calls go out evenly."""
     budgets = {METHOD: Budget(100, 60.0, burst=10), "chat.update": Budget(50, 60.0, burst=10)}
     one = Governor(redis, "A1", "T1", budgets, prefix=namespace)
@@ -129,7 +134,7 @@ async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(redis: 
     waits = await book(two, 5)
 
     assert waits[0] >= 6.9
-    assert all(later - earlier > 0.5 for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later - earlier > 0.5 for earlier, later in pairwise(waits))
     assert await two.reserve("chat.update") == 0.0
     assert await Governor(redis, "A1", "T2", budgets, prefix=namespace).reserve(METHOD) == 0.0
 
@@ -146,7 +151,9 @@ async def test_a_caller_that_sleeps_through_a_pause_waits_for_its_end(redis: Red
     assert await waiting > 0.5
 
 
-async def test_quiet_time_earns_the_burst_again(redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_quiet_time_earns_the_burst_again(
+    redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When nobody called for a while, the next calls go out at once again."""
     monkeypatch.setattr(module, "SLOT_LATENESS_SECONDS", 0.0)
     governor = Governor(redis, "A1", "T1", {METHOD: Budget(20, 0.5, burst=4)}, prefix=namespace)
@@ -163,7 +170,9 @@ async def test_a_method_without_a_budget_is_free(redis: Redis, namespace: str) -
     assert await Governor(redis, "A1", "T1", {}, prefix=namespace).reserve("auth.test") == 0.0
 
 
-async def test_without_redis_nobody_may_call(doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_redis_nobody_may_call(
+    doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No slot is given when the count cannot be shared."""
     monkeypatch.setattr("bot.store.connection.RECONNECT_RETRIES", 1)
     client = open_redis(doomed_valkey.url)

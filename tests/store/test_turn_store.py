@@ -7,6 +7,8 @@ import time
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from bot.deliveries import Delivery, SentMessage
 from bot.store.errors import FencedError, JournalGapError, StoreUnavailableError
@@ -74,7 +76,9 @@ async def test_everything_written_is_read_back(store: TurnStore) -> None:
     streaming = SentMessage(1, "stream", "5.1", 0, 7, "open")
     await store.record(lease, append="两岸 – a ", messages=[streaming], card_ts="4.0")
     await store.record(lease, append="🇹🇼 b", messages=[SentMessage(1, "stream", "5.1", 0, 9, "closed")])
-    await store.record(lease, append="!", messages=[SentMessage(2, "post", None, 9, 12, "unknown")], footer_ts="9.0")
+    await store.record(
+        lease, append="!", messages=[SentMessage(2, "post", None, 9, 12, "unknown")], footer_ts="9.0"
+    )
 
     stored = await store.load(turn.turn_id)
 
@@ -257,10 +261,9 @@ async def test_the_sweep_finds_waiting_threads_and_forgets_empty_ones(
 
 async def test_without_redis_the_error_is_ours(namespace: str, valkey: object) -> None:
     """No client library's exception leaves the store, and its words name no address."""
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    client = Redis.from_url("unix:///nonexistent/valkey.sock", decode_responses=True, retry=Retry(NoBackoff(), 0))
+    client = Redis.from_url(
+        "unix:///nonexistent/valkey.sock", decode_responses=True, retry=Retry(NoBackoff(), 0)
+    )
     with pytest.raises(StoreUnavailableError) as caught:
         await TurnStore(client, prefix=namespace).claim_and_enqueue(turn_in())
     assert "nonexistent" not in str(caught.value)

@@ -27,7 +27,9 @@ async def main(url: str, namespace: str, lease_seconds: float) -> None:
     """Work until SIGTERM."""
     redis = open_redis(url)
     store = TurnStore(redis, prefix=namespace)
-    queue = await Queue.open(url, store=store, name=f"{namespace}-queue", lease_seconds=lease_seconds, concurrency=50)
+    queue = await Queue.open(
+        url, store=store, name=f"{namespace}-queue", lease_seconds=lease_seconds, concurrency=50
+    )
 
     async def count(run: TurnRun) -> Outcome:
         steps = int(run.turn.question.text)

@@ -39,7 +39,15 @@ class RealValkey:
     def start(self, *arguments: str) -> None:
         """Start it and wait until it answers."""
         self.socket.unlink(missing_ok=True)
-        command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)]
+        command = [
+            str(get_binary_path()),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.socket),
+            "--dir",
+            str(self.folder),
+        ]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec", *arguments]
         command += ["--logfile", str(self.folder / "valkey.log")]
         self._process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
@@ -78,7 +86,7 @@ class RealValkey:
             try:
                 client.connect(str(self.socket))
                 client.sendall(b"PING\r\n")
-                return client.recv(16).startswith(b"+PONG")
+                return client.recv(16).startswith((b"+PONG", b"-NOAUTH"))
             except OSError:
                 return False
 
@@ -142,7 +150,9 @@ async def keys_without_ttl(redis: Redis, pattern: str, *, exempt: str | None = N
     )
 
 
-def turn_in(thread: str = "1700000000.000100", message: str | None = None, *, text: str = "What now?") -> Turn:
+def turn_in(
+    thread: str = "1700000000.000100", message: str | None = None, *, text: str = "What now?"
+) -> Turn:
     """A turn of CN-01 in a thread; ``message`` is the mention's ts (default: the thread's first)."""
     ts = message or thread
     return Turn(
@@ -160,7 +170,9 @@ def turn_in(thread: str = "1700000000.000100", message: str | None = None, *, te
     )
 
 
-async def eventually(condition: Callable[[], bool], *, seconds: float = 10.0, what: str = "condition") -> float:
+async def eventually(
+    condition: Callable[[], bool], *, seconds: float = 10.0, what: str = "condition"
+) -> float:
     """Wait until ``condition`` holds and return the seconds that took."""
     started = time.monotonic()
     while not condition():
