@@ -77,9 +77,7 @@ class WebApi:
         self, request: web.Request, record: CallRecord, headers: dict[str, str], fault: Fault | None
     ) -> None:
         try:
-            method = METHODS.get(record.method)
-            if method is None:
-                raise ApiError("unknown_method", req_method=record.method)
+            method = _method(record.method)
             raw = await _raw_arguments(request, method)
             credential = _credential(request, raw)
             record.args = {key: value for key, value in raw.items() if key != "token"}
@@ -138,6 +136,13 @@ class WebApi:
         if method.scopes and not set(method.scopes) & set(granted):
             raise ApiError("missing_scope", needed=",".join(method.scopes), provided=",".join(granted))
         return found
+
+
+def _method(name: str) -> Method:
+    try:
+        return METHODS[name]
+    except KeyError as error:
+        raise ApiError("unknown_method", req_method=name) from error
 
 
 async def _raw_arguments(request: web.Request, method: Method) -> dict[str, Any]:

@@ -99,6 +99,10 @@ _CARD = Shape(
 )
 
 
+def _characters(value: object) -> int:
+    return sum(len(item) for item in block_texts(value)) if isinstance(value, list | dict) else 0
+
+
 def _table(value: object, where: str, problems: Problems) -> None:
     Shape(
         {"rows": array(array(_CELL, 20), 100)},
@@ -109,7 +113,7 @@ def _table(value: object, where: str, problems: Problems) -> None:
             **_ID,
         },
     )(value, where, problems)
-    if sum(map(len, block_texts(value))) > _TABLE_CHARACTERS:
+    if _characters(value) > _TABLE_CHARACTERS:
         problem(problems, f"must be less than {_TABLE_CHARACTERS + 1} characters", where)
 
 
@@ -118,7 +122,7 @@ def _data_table(value: object, where: str, problems: Problems) -> None:
         {"rows": array(array(_CELL, 20), 201, 2), "caption": string()},
         {"page_size": whole(1, 100), "column_settings": anything, **_ID},
     )(value, where, problems)
-    if sum(map(len, block_texts(value))) > _DATA_TABLE_CHARACTERS:
+    if _characters(value) > _DATA_TABLE_CHARACTERS:
         problem(problems, f"must be less than {_DATA_TABLE_CHARACTERS + 1} characters", where)
 
 
@@ -252,9 +256,9 @@ def action_elements(blocks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def check_view(view: object) -> Problems:
     """What is wrong with a modal or App Home view, in Slack's words."""
     problems: Problems = []
-    kind = view.get("type") if isinstance(view, dict) else None
-    if kind not in ("modal", "home"):
+    if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
         return ["invalid `view`: must be an object of type modal or home [json-pointer:/view/type]"]
+    kind = view["type"]
     common: dict[str, Check] = {
         "blocks": array(anything, VIEW_BLOCKS, 0),
         "callback_id": string(255, 0),

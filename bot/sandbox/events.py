@@ -19,7 +19,7 @@ _CHANNEL_TYPES = {"channels": "channel", "groups": "group", "im": "im"}
 
 
 class EventSource:
-    """Turns the workspace's changes into events for the apps that subscribed, are members and have the scope."""
+    """Turns changes into events for the apps that subscribed, are members and have the scope."""
 
     def __init__(self, workspace: Workspace, dispatcher: Dispatcher) -> None:
         self._workspace = workspace

@@ -12,8 +12,8 @@ __all__ = ["Fault", "Faults"]
 class Fault:
     """What goes wrong with one call.
 
-    ``error`` is answered with HTTP 200 (``ratelimited`` with 429 and ``retry_after`` seconds); ``status`` is a
-    bare HTTP error; ``delay_seconds`` holds the answer back and may be combined with the others;
+    ``error`` is answered with HTTP 200 (``ratelimited`` with 429 and ``retry_after`` seconds); ``status`` is
+    a bare HTTP error; ``delay_seconds`` holds the answer back and may be combined with the others;
     ``drop`` resets the connection, ``"before"`` the call takes effect or ``"after"`` it did.
     """
 

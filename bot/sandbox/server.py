@@ -199,5 +199,5 @@ def _listen(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((_HOST, port))
     listening.listen(128)
-    listening.setblocking(False)
+    listening.settimeout(0)
     return listening

@@ -171,8 +171,10 @@ def _read_pieces(call: Call) -> _Pieces:
         if len(text) > MARKDOWN_CHARACTERS:
             raise ApiError("msg_too_long")
         return [{"type": "markdown_text", "text": text}] if text else []
-    if chunks is None:
-        return []
+    return [] if chunks is None else _checked_chunks(chunks)
+
+
+def _checked_chunks(chunks: object) -> _Pieces:
     if not isinstance(chunks, list):
         raise ApiError("invalid_chunks")
     problems: Problems = []
@@ -180,7 +182,7 @@ def _read_pieces(call: Call) -> _Pieces:
         kind = chunk.get("type") if isinstance(chunk, dict) else None
         if kind == "blocks":
             checked_blocks(chunk.get("blocks"), too_many="msg_blocks_too_many")
-        elif kind in _CHUNKS:
+        elif isinstance(kind, str) and kind in _CHUNKS:
             _CHUNKS[kind](chunk, f"/chunks/{index}", problems)
         else:
             problems.append(f"unsupported type: {kind} [json-pointer:/chunks/{index}/type]")
