@@ -148,6 +148,13 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("conversations.info", 50, "calls a minute", "tier 3", "method reference"),
     Limit("users.info", 100, "calls a minute", "tier 4", "method reference"),
     Limit("assistant.threads.setStatus", 600, "calls a minute", "special tier", "docs, rate limits"),
+    Limit(
+        "outage_seconds",
+        120,
+        "s",
+        "Slack's short outages end within it; longer, the turn is handed over",
+        "ours",
+    ),
     Limit("call_seconds", 10, "s", "a Slack call that takes longer has failed or its answer is lost", "ours"),
     Limit("connect_seconds", 5, "s", "a healthy TLS connection takes a tenth of it", "ours"),
     Limit("call_attempts", 4, "attempts", "for calls that may be repeated", "ours"),
@@ -194,6 +201,7 @@ class WriterLimits:
     stop_wait_seconds: float = _VALUES["stop_wait_seconds"]
     replies_page: int = int(_VALUES["replies_page"])
     replies_pages: int = int(_VALUES["replies_pages"])
+    outage_seconds: float = _VALUES["outage_seconds"]
     call_seconds: float = _VALUES["call_seconds"]
     connect_seconds: float = _VALUES["connect_seconds"]
     call_attempts: int = int(_VALUES["call_attempts"])

@@ -12,7 +12,17 @@ from typing import Any, Final
 
 from bot.slack.api import SlackApi, ThreadMessage
 
-__all__ = ["CARD", "FOOTER", "PART_EVENT", "TEXT", "Sender", "ThreadPlace", "ThreadSearch", "part_metadata"]
+__all__ = [
+    "CARD",
+    "FOOTER",
+    "PART_EVENT",
+    "TEXT",
+    "Sender",
+    "ThreadPlace",
+    "ThreadSearch",
+    "TurnThread",
+    "part_metadata",
+]
 
 PART_EVENT: Final = "country_agents_part"
 CARD: Final = "card"
@@ -38,6 +48,15 @@ class Sender:
 
     username: str
     icon_emoji: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnThread:
+    """One turn's place, sender and id: what all of its messages have in common."""
+
+    turn_id: str
+    place: ThreadPlace
+    sender: Sender
 
 
 def part_metadata(turn_id: str, kind: str, part: int = 0) -> dict[str, Any]:
