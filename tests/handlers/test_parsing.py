@@ -363,8 +363,8 @@ def _parse_all(body: dict[str, Any]) -> None:
 
 KEYS = [
     "type", "event", "subtype", "text", "ts", "user", "channel", "channel_type", "blocks", "elements",
-    "message", "previous_message", "edited", "attachments", "message_blocks", "actions", "action_id", "container",
-    "team", "authorizations", "fields", "id", "thread_ts", "url",
+    "message", "previous_message", "edited", "attachments", "message_blocks", "actions", "action_id",
+    "container", "team", "authorizations", "fields", "id", "thread_ts", "url",
 ]  # fmt: skip
 LEAVES = st.one_of(
     st.none(),
