@@ -16,12 +16,9 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
     {
         "app_mentions:read": "hear a mention of the bot",
         "channels:history": "see the edit of a question; read a thread after a restart",
-        "channels:read": "tell a public channel from others (conversations.info)",
         "chat:write": "answer: post, stream, update, and show the progress line",
         "chat:write.customize": "answer under a persona's name and icon",
         "groups:history": "the same as channels:history for private channels the bot is in",
-        "groups:read": "the same as channels:read for private channels the bot is in",
-        "users:read": "name the authors of forwarded messages (users.info)",
     }
 )
 """Bot scope -> what it is for, as a phrase that follows "to"."""

@@ -17,6 +17,31 @@ DEPLOY = ROOT / "deploy"
 SOCKET, HTTP = "slack-manifest.socket.json", "slack-manifest.http.json"
 
 
+METHOD_SCOPES = {
+    "assistant.threads.setStatus": {"chat:write"},
+    "auth.test": set(),
+    "chat.appendStream": {"chat:write"},
+    "chat.postEphemeral": {"chat:write"},
+    "chat.postMessage": {"chat:write", "chat:write.customize"},  # the latter for username and icon
+    "chat.startStream": {"chat:write", "chat:write.customize"},
+    "chat.stopStream": {"chat:write"},
+    "chat.update": {"chat:write"},
+    "conversations.info": {"channels:read", "groups:read"},
+    "conversations.replies": {"channels:history", "groups:history"},
+    "reactions.add": {"reactions:write"},
+    "users.info": {"users:read"},
+    "views.open": set(),
+}
+"""What Slack's reference says each method needs, in public and private channels."""
+
+EVENT_SCOPES = {
+    "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+}
+"""What Slack's reference says each event needs."""
+
+
 def manifest(name: str) -> dict[str, Any]:
     """A Slack app manifest."""
     parsed: dict[str, Any] = json.loads((DEPLOY / name).read_text(encoding="utf-8"))
@@ -32,6 +57,15 @@ def either(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_the_manifest_asks_for_the_least_scopes(either: dict[str, Any]) -> None:
     """The scopes are those of the one table, and no user scopes at all."""
     assert either["oauth_config"]["scopes"] == {"bot": sorted(REQUIRED_SCOPES)}
+
+
+def test_every_scope_is_used_and_no_other_is_needed() -> None:
+    """The table follows from the methods our Slack client calls and the events we hear."""
+    client = (ROOT / "bot/slack/api.py").read_text(encoding="utf-8")
+    called = set(re.findall(r"\"((?!bot\.)(?:[a-z]+\.)+[a-z]+[A-Z]?[A-Za-z]*)\"", client))
+    assert called
+    needed = {scope for method in called for scope in METHOD_SCOPES[method]}
+    assert needed | {EVENT_SCOPES[event] for event in BOT_EVENTS} == set(REQUIRED_SCOPES)
 
 
 def test_the_manifest_subscribes_to_what_the_handlers_hear(either: dict[str, Any]) -> None:
