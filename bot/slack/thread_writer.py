@@ -155,10 +155,10 @@ class ThreadWriter:
         called after ``StoppedByUserError``.
         """
         await self._status.aclose()
-        if self._task is not None:
+        if self._task is not None or self._resumed:
             self._delivery.interrupt(safe_markdown(note).text)
             with contextlib.suppress(StoppedByUserError):
-                await self._task
+                await self._start()
         await self._post_footer(footer_blocks, text)
 
     async def failure(self) -> BaseException:
