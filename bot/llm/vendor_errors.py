@@ -29,8 +29,11 @@ from bot.llm.port import (
 
 __all__ = ["VENDOR_ERRORS", "error_from_exception", "error_from_failure", "retry_after_seconds"]
 
-VENDOR_ERRORS = (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
-"""All that a call can raise. ``OSError`` is what the operating system says of a socket."""
+VENDOR_ERRORS = (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, OSError, RuntimeError)
+"""All that a request or a read can raise. ``OSError`` is what the operating system says of a socket;
+``RuntimeError`` is what aiohttp says of a connection that was closed before the read began, and httpx2's
+``StreamError`` is one too.
+"""
 
 PERMANENT_CODES = frozenset(
     {

@@ -141,9 +141,15 @@ class ModelServer:
         self.open_streams = 0
         self.most_open_streams = 0
         self.url = ""
+        self._ports: set[object] = set()
         self._attempts: Counter[tuple[str, str, str]] = Counter()
         self._pacer = _Pacer()
         self._runner: web.AppRunner | None = None
+
+    @property
+    def connections(self) -> int:
+        """Different connections that brought a request."""
+        return len(self._ports)
 
     async def start(self, port: int = 0) -> str:
         """Listen on loopback; the base URL, ending in ``/v1``."""
@@ -181,6 +187,7 @@ class ModelServer:
         self._attempts[same] += 1
         asked = replace(asked, attempt=self._attempts[same])
         self.requests.append(asked)
+        self._ports.add(http.transport and http.transport.get_extra_info("peername"))
         reply = self.script(asked)
         self.open_streams += 1
         self.most_open_streams = max(self.most_open_streams, self.open_streams)
