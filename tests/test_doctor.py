@@ -15,7 +15,9 @@ import pytest
 from aiohttp import web
 
 from bot.doctor import Finding, Verdict, examine, print_findings
-from bot.scopes import REQUIRED_SCOPES
+from bot.sandbox.config import AppConfig, WorkspaceConfig
+from bot.sandbox.server import Sandbox
+from bot.scopes import BOT_EVENTS, REQUIRED_SCOPES
 from bot.settings import Settings
 from personas.loader import load_personas
 from tests.support.valkey import RealValkey
@@ -144,6 +146,23 @@ async def test_a_complete_set_up_passes(complete: dict[str, Any]) -> None:
         "model",
     ]
     assert load_personas()[0].code in found[0].sentence
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Sandbox]:
+    """A sandbox that grants what the manifests ask for, and no more."""
+    app = AppConfig(scopes=tuple(REQUIRED_SCOPES), events=tuple(BOT_EVENTS))
+    async with Sandbox(WorkspaceConfig(apps=(app,))) as sandbox:
+        yield sandbox
+
+
+async def test_the_sandbox_passes_like_slack(workspace: Sandbox, complete: dict[str, Any]) -> None:
+    """Headers, tokens and sockets of the sandbox are told from nothing but Slack's own rules."""
+    [app] = workspace.config.apps
+    tokens = {"slack_bot_token": app.bot_token, "slack_app_token": app.app_token}
+    found = await findings({**complete, **tokens, "slack_api_url": workspace.api_url})
+    assert [finding for finding in found if finding.verdict is not Verdict.OK] == []
+    assert any(finding.sentence == "Signed in to Sandbox as agents." for finding in found)
 
 
 async def test_nothing_set_is_told_part_by_part(tmp_path: Path) -> None:
