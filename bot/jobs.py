@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Self
 
 import structlog
-from docket import Docket, Retry, Worker
+from docket import CurrentExecution, Docket, Execution, Retry, Worker
+from docket.dependencies import AdmissionBlocked
 from redis.exceptions import RedisError
 
 from bot.errors import CountryAgentsError
@@ -266,6 +267,7 @@ class Queue:
         address: str,
         lane: str,
         retry: Retry = Retry(attempts=None, delay=BUG_PAUSE),  # noqa: B008 - docket reads signatures
+        execution: Execution = CurrentExecution(),  # noqa: B008
     ) -> None:
         """The job: answer a thread's turns, oldest first, until none is left."""
         while True:
@@ -276,9 +278,11 @@ class Queue:
                 return
             try:
                 pause = await self._answer_turn(address, turn_id)
-            except FencedError:
+            except FencedError as error:
                 log.warning("turn.fenced", turn_id=turn_id)
-                return  # a newer run of this very job goes on
+                # A newer run goes on, under the same docket message if this one was thought dead. Ending
+                # normally would acknowledge that message in its place; "handled" leaves it alone.
+                raise AdmissionBlocked(execution, reason="fenced", handled=True) from error
             if pause is not None:
                 retry.after(pause)
 

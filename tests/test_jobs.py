@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -319,7 +320,7 @@ async def test_a_killed_worker_is_replaced_where_it_stopped(valkey: RealValkey, 
     """Kill -9 with a lease of two seconds: another worker goes on, no number is missing or doubled."""
     async with queue_at(valkey.url, namespace) as (queue, store):
         first = await WorkerProcess.start(valkey.url, namespace)
-        turns = [turn_in(f"{thread}.0", text="200") for thread in range(3)]
+        turns = [turn_in(f"{thread}.0", text="120") for thread in range(3)]
         for turn in turns:
             await queue.enqueue(turn)
         await queue.enqueue(turn_in("0.0", "9.0", text="1"))  # waits behind the first thread's turn
@@ -339,7 +340,7 @@ async def test_a_killed_worker_is_replaced_where_it_stopped(valkey: RealValkey, 
         for turn in turns:
             stored = await store.load(turn.turn_id)
             assert stored is not None
-            assert stored.delivery.document.split() == [str(number) for number in range(200)]
+            assert stored.delivery.document.split() == [str(number) for number in range(120)]
 
 
 async def test_sigterm_ends_a_worker_within_seconds_and_loses_nothing(
@@ -468,3 +469,99 @@ async def test_a_dead_server_is_an_error_of_ours(
             await queue.enqueue(turn_in())
         assert "send it again" in caught.value.user_message
         doomed_valkey.start()
+
+
+async def test_a_turn_that_kills_its_workers_is_parked(queue: Queue, store: TurnStore) -> None:
+    """Five runs that never came back are the end of it; the thread is told and its next turn is answered."""
+    told: list[tuple[str, str]] = []
+    answered: list[str] = []
+
+    async def answer(run: TurnRun) -> None:
+        answered.append(run.turn.message_ts)
+
+    async def give_up(run: TurnRun, reason: str) -> None:
+        told.append((run.turn.message_ts, reason))
+
+    await queue.enqueue(turn_in("1.0", "1.0"))
+    await queue.enqueue(turn_in("1.0", "2.0"))
+    for _ in range(jobs.MAX_ATTEMPTS):
+        await store.begin(turn_in("1.0", "1.0").turn_id)
+    async with working(queue, answer, give_up):
+        await eventually(lambda: bool(answered))
+
+    assert told == [("1.0", "WorkerDied")]
+    assert answered == ["2.0"]
+    stored = await store.load(turn_in("1.0", "1.0").turn_id)
+    assert stored is not None
+    assert stored.state == Outcome.PARKED
+
+
+async def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
+    valkey: RealValkey, namespace: str
+) -> None:
+    """Paused longer than the lease, it wakes up fenced: no number is doubled, and the thread goes on."""
+    async with queue_at(valkey.url, namespace) as (queue, store):
+        first = await WorkerProcess.start(valkey.url, namespace, lease_seconds=1)
+        await queue.enqueue(turn_in("1.0", text="120"))
+        await eventually(lambda: bool(first.said("started")))
+        first.process.send_signal(signal.SIGSTOP)
+        second = await WorkerProcess.start(valkey.url, namespace, lease_seconds=1)
+        await eventually(lambda: bool(second.said("started")), what="taken over")
+        first.process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(0.3)
+        await queue.enqueue(turn_in("1.0", "2.0", text="3"))  # must not start a second job for the thread
+        both = [first, second]
+        await eventually(
+            lambda: sum(len(worker.said("finished")) for worker in both) == 2,
+            seconds=20,
+            what="both finished",
+        )
+        started = [event for worker in both for event in worker.said("started")]
+        assert await first.terminate() == 0
+        assert await second.terminate() == 0
+
+        assert [event[3] for event in started if event[1] == turn_in("1.0").turn_id] == [1, 2]
+        for message, count in (("1.0", 120), ("2.0", 3)):
+            stored = await store.load(turn_in("1.0", message).turn_id)
+            assert stored is not None
+            assert stored.delivery.document.split() == [str(number) for number in range(count)]
+
+
+async def test_an_outage_longer_than_the_retries_delays_a_turn_and_no_more(
+    doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run fails for want of Redis; when it is back the turn is taken up from what is stored."""
+    monkeypatch.setattr("bot.store.connection.RECONNECT_RETRIES", 2)
+    attempts: list[int] = []
+    begun = asyncio.Event()
+
+    async with queue_at(doomed_valkey.url, namespace, lease_seconds=1) as (queue, store):
+
+        async def answer(run: TurnRun) -> None:
+            attempts.append(run.lease.attempt)
+            for number in range(len(run.stored.delivery.document.split()), 30):
+                await store.record(run.lease, append=f"{number} ")
+                await asyncio.sleep(0.1)
+                if number == 15:
+                    begun.set()
+
+        async with working(queue, answer):
+            await queue.enqueue(turn_in())
+            await begun.wait()
+            doomed_valkey.kill()
+            await asyncio.sleep(2)
+            doomed_valkey.start()
+
+            async def answered() -> bool:
+                stored = await store.load(turn_in().turn_id)
+                return stored is not None and stored.state == Outcome.ANSWERED
+
+            deadline = time.monotonic() + 20
+            while not await answered():
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+
+        stored = await store.load(turn_in().turn_id)
+        assert stored is not None
+        assert stored.delivery.document.split() == [str(number) for number in range(30)]
+        assert attempts == [1, 2]

@@ -20,11 +20,18 @@ from redis.asyncio import Redis
 from bot.store.errors import translated
 from bot.store.keys import PREFIX, Keys
 
-__all__ = ["SLOT_LATENESS_SECONDS", "Budget", "Governor"]
+__all__ = ["SLOT_LATENESS_SECONDS", "Budget", "Governor", "per_minute"]
 
 SLOT_LATENESS_SECONDS = 0.5
 """How much later than its slot a call may reach Slack (a busy loop, the network) without two windows' worth
 of calls coming too close: the window is kept this much longer than Slack's."""
+
+MINUTE_SECONDS = 60.0
+"""Slack counts calls a minute."""
+
+BURST_SHARE = 4
+"""Which part of a minute's calls may go out at once: a quarter is enough for a few turns that start together,
+and leaves the others three quarters of the minute evenly paced."""
 
 MICROSECONDS = 1_000_000
 
@@ -39,6 +46,21 @@ class Budget:
     """Calls that may go out at once after a quiet time."""
     spacing_seconds: float | None = None
     """Least time between two calls for one channel, or None."""
+
+
+def per_minute(calls: Mapping[str, int], *, spacing_seconds: Mapping[str, float]) -> dict[str, Budget]:
+    """Budgets from Slack's calls a minute for each method; ``spacing_seconds`` for methods limited a
+    channel.
+    """
+    return {
+        method: Budget(
+            limit,
+            MINUTE_SECONDS,
+            burst=max(1, limit // BURST_SHARE),
+            spacing_seconds=spacing_seconds.get(method),
+        )
+        for method, limit in calls.items()
+    }
 
 
 class Governor:

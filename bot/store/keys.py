@@ -14,6 +14,8 @@ __all__ = [
     "FINISHED_WORK_SECONDS",
     "INBOX_SECONDS",
     "MESSAGE_SECONDS",
+    "NOTICE_SECONDS",
+    "OFFER_SECONDS",
     "PREFIX",
     "RECORD_SECONDS",
     "SEEN_SECONDS",
@@ -49,6 +51,13 @@ MESSAGE_SECONDS = RECORD_SECONDS
 
 ASKINGS_SECONDS = RECORD_SECONDS
 """How long repetitions of one question are counted: while its buttons work."""
+
+OFFER_SECONDS = DAY_SECONDS
+"""How long a changed question can be asked by its button: the message with the button is ephemeral and gone
+with the person's session."""
+
+NOTICE_SECONDS = SEEN_SECONDS
+"""How long a private notice is not repeated for one message: as long as Slack may deliver it again."""
 
 SWEEP_SECONDS = 60
 """How often, in seconds, the replicas together look for threads that nobody works on."""
@@ -119,6 +128,14 @@ class Keys:
     def askings(self, team_id: str, channel: str, message_ts: str) -> str:
         """Counter: how often the question in a message was asked again."""
         return f"{self.prefix}:{{{team_id}:{channel}:{message_ts}}}:askings"
+
+    def offer(self, turn_id: str) -> str:
+        """String: JSON of a turn that waits for a press of its button."""
+        return f"{self.prefix}:offer:{turn_id}"
+
+    def notice(self, team_id: str, channel: str, about: str) -> str:
+        """Marker: the person was told about this message."""
+        return f"{self.prefix}:{{{team_id}:{channel}:{about}}}:notice"
 
     @property
     def open_threads(self) -> str:

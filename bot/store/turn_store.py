@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -36,7 +37,7 @@ from bot.store.stored_turns import (
 )
 from bot.turns import Turn
 
-__all__ = ["TurnStore"]
+__all__ = ["TurnJournal", "TurnStore"]
 
 log = structlog.get_logger()
 
@@ -49,6 +50,27 @@ RESUBSCRIBE_SECONDS = 0.2
 
 SWEEP_GRACE_SECONDS = 15.0
 """Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnJournal:
+    """The journal of one run, for the thread writer, which knows neither leases nor the store."""
+
+    store: TurnStore
+    lease: Lease
+
+    async def record(
+        self,
+        *,
+        append: str = "",
+        messages: Sequence[SentMessage] = (),
+        card_ts: str | None = None,
+        footer_ts: str | None = None,
+    ) -> None:
+        """``TurnStore.record`` under this run's lease."""
+        await self.store.record(
+            self.lease, append=append, messages=messages, card_ts=card_ts, footer_ts=footer_ts
+        )
 
 
 class TurnStore:
@@ -110,6 +132,26 @@ class TurnStore:
                 pipe.expire(key, ttl.ASKINGS_SECONDS)
                 count, _ = await pipe.execute()
         return int(count)
+
+    async def offer(self, turn: Turn) -> None:
+        """Keep a turn that nobody asked for yet; a button may ask for it by its id."""
+        with translated(f"offer turn {turn.turn_id}"):
+            data = orjson.dumps(turn.to_json())
+            await self._redis.set(self._keys.offer(turn.turn_id), data, ex=ttl.OFFER_SECONDS)
+
+    async def offered(self, turn_id: str) -> Turn | None:
+        """A turn that was offered, or None when the offer is forgotten."""
+        with translated(f"read offer {turn_id}"):
+            data = await self._text(self._keys.offer(turn_id))
+        return None if data is None else Turn.from_json(orjson.loads(data))
+
+    async def claim_notice(self, team_id: str, channel: str, about: str) -> bool:
+        """True once for each message (``about``: its ts), so that a redelivery does not tell a person
+        twice.
+        """
+        with translated(f"claim notice about {about}"):
+            key = self._keys.notice(team_id, channel, about)
+            return bool(await self._redis.set(key, 1, nx=True, ex=ttl.NOTICE_SECONDS))
 
     # Working on a thread --------------------------------------------------------------------------------
 
@@ -207,6 +249,10 @@ class TurnStore:
             _check(owned, lease)
             lease.document_bytes += len(text)
             await self._lead_to_turn(lease, {card_ts, footer_ts, *(message.ts for message in messages)})
+
+    def journal(self, lease: Lease) -> TurnJournal:
+        """The journal of one run."""
+        return TurnJournal(self, lease)
 
     async def _lead_to_turn(self, lease: Lease, timestamps: set[str | None]) -> None:
         """Let each message that is new to this run lead to the turn; most records have none."""

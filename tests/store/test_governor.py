@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from bot.store import governor as module
 from bot.store.connection import open_redis
 from bot.store.errors import StoreUnavailableError
-from bot.store.governor import Budget, Governor
+from bot.store.governor import Budget, Governor, per_minute
 from tests.support.valkey import RealValkey, keys_without_ttl
 
 METHOD = "chat.appendStream"
@@ -182,3 +182,15 @@ async def test_without_redis_nobody_may_call(
     with pytest.raises(StoreUnavailableError):
         await governor.reserve(METHOD)
     await client.aclose()
+
+
+def test_budgets_are_made_of_calls_a_minute() -> None:
+    """A quarter of a minute's calls may go out at once, at least one."""
+    budgets = per_minute(
+        {"chat.startStream": 20, "chat.postMessage": 2}, spacing_seconds={"chat.postMessage": 1.0}
+    )
+
+    assert budgets == {
+        "chat.startStream": Budget(20, 60.0, burst=5),
+        "chat.postMessage": Budget(2, 60.0, burst=1, spacing_seconds=1.0),
+    }

@@ -268,3 +268,31 @@ async def test_without_redis_the_error_is_ours(namespace: str, valkey: object) -
         await TurnStore(client, prefix=namespace).claim_and_enqueue(turn_in())
     assert "nonexistent" not in str(caught.value)
     await client.aclose()
+
+
+async def test_an_offered_question_waits_for_its_button(store: TurnStore) -> None:
+    """It starts nothing by itself and is read back by its id."""
+    await store.offer(turn_in(text="the new text"))
+
+    assert await store.offered(turn_in().turn_id) == turn_in(text="the new text")
+    assert await store.turn(turn_in().turn_id) is None
+    assert await store.offered("t-unknown") is None
+
+
+async def test_a_notice_is_given_once_for_a_message(store: TurnStore) -> None:
+    """Slack delivers the message again; the person is not told again."""
+    given = [await store.claim_notice("T1", "C1", about) for about in ("1.0", "1.0", "2.0")]
+
+    assert given == [True, False, True]
+
+
+async def test_a_runs_journal_needs_no_lease_from_its_writer(store: TurnStore) -> None:
+    """The thread writer records through a port of its own."""
+    await store.claim_and_enqueue(turn_in())
+    journal = store.journal(await store.begin(turn_in().turn_id))
+
+    await journal.record(append="text", card_ts="2.0", messages=[SentMessage(1, "post", None, 0, 4, "open")])
+
+    stored = await store.load(turn_in().turn_id)
+    assert stored is not None
+    assert stored.delivery == Delivery("2.0", None, "text", (SentMessage(1, "post", None, 0, 4, "open"),))
