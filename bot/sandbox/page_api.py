@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from bot.sandbox.errors import ApiError, SandboxError
+from bot.sandbox.interactions import Interactions
 from bot.sandbox.live import LivePages
 from bot.sandbox.page_messages import page_message, page_state, resolve_mentions
 from bot.sandbox.people import People
@@ -21,7 +22,7 @@ __all__ = ["PageApi", "refuse_strangers"]
 
 _PAGE_FILES = Path(__file__).parent / "page"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_CONTENT_POLICY = "default-src 'self'; img-src 'self' data: https:; connect-src 'self' ws:; style-src 'self' 'unsafe-inline'"
+_CONTENT_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 
 _Action = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -41,9 +42,12 @@ async def refuse_strangers(
 class PageApi:
     """Routes under ``/``, ``/static/`` and ``/page/``."""
 
-    def __init__(self, workspace: Workspace, people: People, live: LivePages) -> None:
+    def __init__(
+        self, workspace: Workspace, people: People, interactions: Interactions, live: LivePages
+    ) -> None:
         self._workspace = workspace
         self._people = people
+        self._interactions = interactions
         self._live = live
         self._actions: dict[str, _Action] = {
             "message": self._message,
@@ -161,36 +165,36 @@ class PageApi:
         self._people.press_stop(body["user"], body["channel"], body["ts"])
 
     async def _action(self, body: dict[str, Any]) -> None:
-        options = {
+        options: dict[str, Any] = {
             "block_id": body.get("block_id"),
-            "value": body.get("value"),
+            "chosen": body,
             "state": body.get("state"),
         }
         if body.get("view_id"):
-            delivery = await self._people.click_in_view(
+            delivery = await self._interactions.click_in_view(
                 body["user"], body["view_id"], body["action_id"], **options
             )
         else:
-            delivery = await self._people.click(
+            delivery = await self._interactions.click(
                 body["user"], body["channel"], body["ts"], body["action_id"], **options
             )
         _check(delivery)
 
     async def _command(self, body: dict[str, Any]) -> None:
         _check(
-            await self._people.run_command(
+            await self._interactions.run_command(
                 body["user"], body["channel"], body["command"], body.get("text", "")
             )
         )
 
     async def _view(self, body: dict[str, Any]) -> dict[str, Any] | None:
-        if body.get("submit") or body.get("action") == "submit":
-            return await self._people.submit_view(body["user"], body["view_id"], body.get("state"))
-        await self._people.close_view(body["user"], body["view_id"])
+        if body["what"] == "submit":
+            return await self._interactions.submit_view(body["user"], body["view_id"], body.get("state"))
+        await self._interactions.close_view(body["user"], body["view_id"])
         return None
 
-    async def _home(self, body: dict[str, Any]) -> None:
-        self._people.open_home(body["user"], body.get("app_id"))
+    async def _home(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"view": self._people.open_home(body["user"], body.get("app_id"))}
 
 
 def _check(delivery: Delivery) -> None:

@@ -13,6 +13,7 @@ from bot.sandbox.config import WorkspaceConfig
 from bot.sandbox.delivery import Dispatcher
 from bot.sandbox.events import EventSource
 from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.interactions import Interactions
 from bot.sandbox.live import LivePages
 from bot.sandbox.messages import Message
 from bot.sandbox.page_api import PageApi, refuse_strangers
@@ -33,8 +34,8 @@ _Value = TypeVar("_Value")
 class Sandbox:
     """A running workspace. ``await start()``, use it, ``await aclose()``; or ``async with``.
 
-    ``api_url`` ends with a slash, as slack_sdk's base_url does. ``people`` acts as the users, ``workspace``
-    holds the state; the methods here are the shortest way to both.
+    ``api_url`` ends with a slash, as slack_sdk's base_url does. ``people`` and ``interactions`` act as
+    the users, ``workspace`` holds the state; the methods here are the shortest way to both.
     """
 
     def __init__(
@@ -60,14 +61,15 @@ class Sandbox:
         self._webhooks = Webhooks(self.workspace)
         self.dispatcher = Dispatcher(self.workspace, self.sockets, self._webhooks)
         self.events = EventSource(self.workspace, self.dispatcher)
-        self.people = People(self.workspace, self.dispatcher, self.events, base_url)
+        self.people = People(self.workspace, self.events)
+        self.interactions = Interactions(self.workspace, self.dispatcher, base_url)
         self._live = LivePages(self.workspace)
         api = WebApi(self.workspace, self.faults, base_url, {"apps.connections.open": self.sockets.open})
         app = web.Application(middlewares=[refuse_strangers], client_max_size=_BODY_BYTES)
         app.router.add_route("*", "/api/{method}", api.answer)
         app.router.add_get("/link/", self.sockets.connect)
         app.router.add_post("/response/{key}", self._take_response)
-        PageApi(self.workspace, self.people, self._live).add_routes(app)
+        PageApi(self.workspace, self.people, self.interactions, self._live).add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handle_signals=False)
         await self._runner.setup()
         await web.SockSite(self._runner, listening).start()
@@ -110,6 +112,12 @@ class Sandbox:
         """Write a message as a person, in wire form; returns its ts."""
         return self.people.post(user, channel, text, thread_ts=thread_ts, attachments=attachments)
 
+    async def forward_as_user(
+        self, user: str, channel: str, text: str, *, source_channel: str, source_ts: str
+    ) -> str:
+        """Forward a message with some text; returns the ts of the new message."""
+        return self.people.forward(user, channel, text, source_channel=source_channel, source_ts=source_ts)
+
     async def edit_as_user(self, user: str, channel: str, ts: str, text: str) -> None:
         """Edit a person's message."""
         self.people.edit(user, channel, ts, text)
@@ -129,7 +137,10 @@ class Sandbox:
         value: str | None = None,
     ) -> Delivery:
         """Click a button in a message, also an ephemeral one; waits for the app's answer."""
-        return await self.people.click(user, channel, message_ts, action_id, block_id=block_id, value=value)
+        chosen = None if value is None else {"value": value}
+        return await self.interactions.click(
+            user, channel, message_ts, action_id, block_id=block_id, chosen=chosen
+        )
 
     async def press_stop(self, user: str, channel: str, ts: str) -> None:
         """Press Slack's stop button of a streaming message, or of all that stream in a thread."""
@@ -137,7 +148,7 @@ class Sandbox:
 
     async def command(self, user: str, channel: str, command: str, text: str = "") -> Delivery:
         """Run a slash command; waits for the app's answer."""
-        return await self.people.run_command(user, channel, command, text)
+        return await self.interactions.run_command(user, channel, command, text)
 
     async def invite(self, user: str, channel: str) -> None:
         """Make a person or bot user a member of a channel."""

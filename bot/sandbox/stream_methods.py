@@ -181,7 +181,7 @@ def _checked_chunks(chunks: object) -> _Pieces:
     for index, chunk in enumerate(chunks):
         kind = chunk.get("type") if isinstance(chunk, dict) else None
         if kind == "blocks":
-            checked_blocks(chunk.get("blocks"), too_many="msg_blocks_too_many")
+            chunk["blocks"] = checked_blocks(chunk.get("blocks"), too_many="msg_blocks_too_many")
         elif isinstance(kind, str) and kind in _CHUNKS:
             _CHUNKS[kind](chunk, f"/chunks/{index}", problems)
         else:

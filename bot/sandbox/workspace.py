@@ -112,6 +112,13 @@ class Workspace:
                 return channel
         raise SandboxError(f"no channel {name_or_id}")
 
+    def member_channel(self, person: UserConfig, name_or_id: str) -> Channel:
+        """A channel the person is a member of. Raises SandboxError otherwise."""
+        channel = self.channel(name_or_id)
+        if person.id not in channel.members:
+            raise SandboxError("not_in_channel")
+        return channel
+
     def team_of(self, user_id: str) -> str:
         """The team of a user: the home team except for Slack Connect guests."""
         user = self.users.get(user_id)
