@@ -1,0 +1,160 @@
+"""A real sandbox workspace over HTTP, and the small doubles a writer needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.assessment.events import Cut, Part
+from bot.deliveries import Delivery, SentMessage
+from bot.sandbox.config import WorkspaceConfig
+from bot.sandbox.messages import Message
+from bot.sandbox.server import Sandbox
+from bot.slack.api import SlackApi, slack_session
+from bot.slack.limits import WriterLimits
+from bot.slack.thread_writer import Sender, ThreadPlace, ThreadWriter
+
+CHANNEL = "C0DESK"
+TURN = "t0123456789abcdef0123"
+SENDER = Sender("CN-01, China Agent", ":flag-cn:")
+FAST = WriterLimits(
+    flush_seconds=0.02,
+    flush_min_bytes=1,
+    update_seconds=0.05,
+    settle_seconds=0.05,
+    retry_first_seconds=0.01,
+    outage_seconds=1.0,
+    call_seconds=2.0,
+)
+
+
+@dataclass
+class UnlimitedGovernor:
+    """Never waits; remembers what was booked and what was penalised."""
+
+    booked: list[str] = field(default_factory=list)
+    penalised: list[tuple[str, float]] = field(default_factory=list)
+    wait_seconds: dict[str, float] = field(default_factory=dict)
+
+    async def reserve(self, method: str, *, channel: str | None = None) -> float:
+        self.booked.append(method)
+        return self.wait_seconds.get(method, 0.0)
+
+    async def penalise(self, method: str, retry_after_seconds: float) -> None:
+        self.penalised.append((method, retry_after_seconds))
+
+
+@dataclass
+class MemoryJournal:
+    """The delivery journal in memory, with a fence that can be closed."""
+
+    document: str = ""
+    messages: dict[int, SentMessage] = field(default_factory=dict)
+    card_ts: str | None = None
+    footer_ts: str | None = None
+    fenced: Exception | None = None
+    records: int = 0
+
+    async def record(
+        self,
+        *,
+        append: str = "",
+        messages: Sequence[SentMessage] = (),
+        card_ts: str | None = None,
+        footer_ts: str | None = None,
+    ) -> None:
+        if self.fenced is not None:
+            raise self.fenced
+        self.records += 1
+        self.document += append
+        for message in messages:
+            self.messages[message.number] = message
+            assert message.end <= len(self.document)
+        self.card_ts = card_ts or self.card_ts
+        self.footer_ts = footer_ts or self.footer_ts
+
+    def delivery(self) -> Delivery:
+        messages = tuple(self.messages[number] for number in sorted(self.messages))
+        return Delivery(self.card_ts, self.footer_ts, self.document, messages)
+
+
+@dataclass
+class Desk:
+    """One thread in the sandbox and everything needed to write into it."""
+
+    sandbox: Sandbox
+    api: SlackApi
+    governor: UnlimitedGovernor
+    journal: MemoryJournal
+    thread_ts: str
+    limits: WriterLimits = FAST
+    channel: str = CHANNEL
+
+    def writer(self, *, resumed: bool = False, **limits: float) -> ThreadWriter:
+        return ThreadWriter(
+            self.api,
+            self.journal,
+            ThreadPlace("T0SANDBOX", self.channel, self.thread_ts, "U0DANA", "T0SANDBOX"),
+            SENDER,
+            turn_id=TURN,
+            limits=dataclasses.replace(self.limits, **limits),
+            delivered=self.journal.delivery() if resumed else None,
+        )
+
+    def replies(self) -> list[Message]:
+        return [message for message in self.sandbox.thread(self.channel, self.thread_ts) if message.app_id]
+
+    def texts(self) -> list[str]:
+        """What each text message shows, in order: neither card nor footer."""
+        found = []
+        for message in self.replies():
+            payload = (message.metadata or {}).get("event_payload", {})
+            if payload.get("kind", "text") == "text":
+                found.append(markdown_of(message))
+        return found
+
+    def count(self, method: str) -> int:
+        return sum(call.method == method for call in self.sandbox.calls)
+
+
+def markdown_of(message: Message) -> str:
+    """The Markdown a message shows, streamed or in blocks."""
+    return "".join(block["text"] for block in message.all_blocks() if block["type"] == "markdown")
+
+
+def document_of(texts: Sequence[str]) -> str:
+    """Message texts as one text, for comparison without the white space that was left out."""
+    return "".join("".join(texts).split())
+
+
+def section(number: int, bullets: int = 4, words: int = 20, word: str = "word") -> list[Part]:
+    """A numbered section with a heading and bullets."""
+    name = str(number)
+    parts = [Part(f"\n\n**{number}. Heading of section {number}**", Cut.SECTION, name)]
+    for bullet in range(bullets):
+        text = f"\n• Bullet {number}.{bullet}: " + " ".join(f"{word}{i}" for i in range(words))
+        parts.append(
+            Part(text, Cut.LINE if bullet else Cut.PARAGRAPH, name, ends_section=bullet == bullets - 1)
+        )
+    size = sum(len(part.text.encode()) for part in parts)
+    parts[0] = dataclasses.replace(parts[0], section_bytes=size)
+    return parts
+
+
+FOOTER = [{"type": "context", "elements": [{"type": "mrkdwn", "text": "Sources: none"}]}]
+CARD = [{"type": "section", "text": {"type": "mrkdwn", "text": "Card"}}]
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """A sandbox with a mention in it."""
+    async with Sandbox(WorkspaceConfig(rate_limits=False)) as sandbox, slack_session(FAST) as session:
+        governor = UnlimitedGovernor()
+        api = SlackApi(
+            sandbox.config.apps[0].bot_token, governor, session, base_url=sandbox.api_url, limits=FAST
+        )
+        ts = await sandbox.post_as_user("U0DANA", CHANNEL, "<@U0AGENTS> CN-01 what now?")
+        yield Desk(sandbox, api, governor, MemoryJournal(), ts)
