@@ -59,7 +59,7 @@ function input(block, ctx) {
   });
   if (block.dispatch_action) {
     built.onChange(() => ctx.act({ action_id: element.action_id, block_id: block.block_id, type: element.type,
-      ...built.read() }));
+      ...built.action() }));
   }
   return h("div", { class: "block-input", data: { blockId: block.block_id ?? "" } },
     native ? h("label", { id: labelId, for: built.focus.id }, label) : h("span", { class: "label", id: labelId }, label),

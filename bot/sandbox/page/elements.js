@@ -39,7 +39,7 @@ function overflow(element, ctx, blockId) {
     run: () => {
       const url = option.url && safeUrl(option.url);
       if (url) window.open(url, "_blank", "noopener,noreferrer");
-      act(node, element, ctx, blockId, { selected_option: option });
+      act(node, element, ctx, blockId, { selected_option: option, value: option.value });
     },
   }))), { class: "bordered", "aria-haspopup": "menu", data: { actionId: element.action_id ?? "" } });
   return node;
@@ -102,7 +102,7 @@ export function renderElement(element, ctx, blockId) {
   const input = buildInput(element);
   if (!input) return h("span", { class: "unknown-block", text: `${element.type} element` });
   ctx.form?.add(blockId, element.action_id, input.read);
-  input.onChange(() => act(input.node, element, ctx, blockId, input.read()));
+  input.onChange(() => act(input.node, element, ctx, blockId, input.action()));
   const label = element.placeholder?.text ?? element.accessibility_label ?? "Choice";
   if (!input.focus.getAttribute("aria-label")) input.focus.setAttribute("aria-label", label);
   return input.node;

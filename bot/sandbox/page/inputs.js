@@ -123,11 +123,23 @@ const BUILDERS = {
   datepicker: clock, timepicker: clock, datetimepicker: clock,
 };
 
+/** The single value of what was chosen; null for several or none. */
+function chosenValue({ type: _type, ...chosen }) {
+  const [value] = Object.values(chosen);
+  return Array.isArray(value) ? null : value?.value ?? value ?? null;
+}
+
 /**
- * {node, focus, read, onChange} of an input element, or null where the type is unknown. `read()` is the value as in
- * Slack's `view.state.values[block_id][action_id]`.
+ * {node, focus, read, action, onChange} of an input element, or null where the type is unknown. `read()` is the value as in
+ * Slack's `view.state.values[block_id][action_id]`; `action()` is that with its plain `value`, as an action is told.
  */
 export function buildInput(element) {
   const input = BUILDERS[element.type]?.(element);
-  return input ? { ...input, onChange: (fn) => input.node.addEventListener("change", fn) } : null;
+  if (!input) return null;
+  const { node, read } = input;
+  return {
+    ...input,
+    action: () => ({ ...read(), value: chosenValue(read()) }),
+    onChange: (fn) => node.addEventListener("change", fn),
+  };
 }

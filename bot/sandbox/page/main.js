@@ -19,6 +19,8 @@ const ANSWER_WAIT_MS = 20_000;
 const isReply = (message) => Boolean(message.thread_ts) && message.thread_ts !== message.ts;
 
 let openByItselfUntil = 0;
+/** Whose home is on screen while `state.channel` is null. */
+let homeApp = null;
 const thread = new ThreadPane({ onToggle: () => {
   document.body.classList.toggle("thread-open", state.thread !== null);
   remember();
@@ -66,7 +68,7 @@ async function openChannel(id, { focus = true } = {}) {
   byId("channel-foot").hidden = false;
   byId("channel-messages").classList.remove("home");
   list.load([]);
-  sidebar.draw({ channel: id, home: null });
+  sidebar.draw({ home: null });
   drawHead();
   remember();
   await fetchChannel();
@@ -94,7 +96,8 @@ async function fetchChannel({ keep = false } = {}) {
 async function openHome(user) {
   thread.close();
   state.channel = null;
-  sidebar.draw({ channel: null, home: user.id });
+  homeApp = user.app_id ?? null;
+  sidebar.draw({ home: user.id });
   list.load([]);
   byId("channel-foot").hidden = true;
   byId("channel-title").replaceChildren(user.real_name || user.name);
@@ -107,7 +110,7 @@ async function openHome(user) {
 }
 
 function drawHome(view) {
-  if (state.channel !== null || !sidebar.current?.home) return;
+  if (state.channel !== null || (homeApp && view.app_id && view.app_id !== homeApp)) return;
   byId("channel-messages").classList.add("home");
   byId("channel-messages").replaceChildren(renderHome(view));
 }
@@ -142,6 +145,14 @@ function takeChanged(message) {
   if (state.thread?.channel === message.channel && thread.list.has(message.ts)) thread.list.upsert(message);
 }
 
+function takeChannel(channel) {
+  const at = state.channels.findIndex((known) => known.id === channel.id);
+  if (at < 0) state.channels.push(channel);
+  else state.channels[at] = channel;
+  sidebar.draw();
+  if (channel.id === state.channel) drawHead();
+}
+
 function takeEvent(event) {
   switch (event.type) {
     case "message": return takeMessage(event.message);
@@ -155,6 +166,7 @@ function takeEvent(event) {
       if (event.channel === state.thread?.channel) thread.list.append(event.ts, event.text);
       return undefined;
     case "status": return thread.status.take(event);
+    case "channel": return takeChannel(event.channel);
     case "view": return showModal(event.view);
     case "home": return drawHome(event.view);
     default: return undefined; // a newer server may say more than this page knows

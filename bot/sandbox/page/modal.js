@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { post } from "./state.js";
 
-/** The inputs of one view, and their values in the shape of Slack's `view.state`. */
+/** The inputs of one view, and their values in the shape of Slack's `view.state.values`. */
 class ViewForm {
   #fields = [];
 
@@ -14,13 +14,13 @@ class ViewForm {
     this.#fields.push({ blockId, actionId, read, field });
   }
 
-  state() {
+  values() {
     const values = {};
     for (const { blockId, actionId, read } of this.#fields) {
       values[blockId] ??= {};
       values[blockId][actionId] = read();
     }
-    return { values };
+    return values;
   }
 
   /** Shows errors by block id; true where there was one. */
@@ -48,7 +48,7 @@ class ViewForm {
 function viewContext(view, form) {
   return {
     form,
-    act: (payload) => post("action", { view_id: view.id, ...payload, state: form.state() }),
+    act: (payload) => post("action", { view_id: view.id, ...payload, state: form.values() }),
   };
 }
 
@@ -73,7 +73,7 @@ export function showModal(view) {
     foot,
     onClose: () => {
       open.delete(view.id);
-      if (!submitted) post("view", { view_id: view.id, what: "close", state: form.current.state() });
+      if (!submitted) post("view", { view_id: view.id, what: "close", state: form.current.values() });
     },
   });
   const close = () => {
@@ -96,7 +96,7 @@ export function showModal(view) {
     if (form.current.showErrors(form.current.missing())) return;
     const button = foot.querySelector("[type=submit]");
     button.disabled = true;
-    const answer = await post("view", { view_id: view.id, what: "submit", state: form.current.state() });
+    const answer = await post("view", { view_id: view.id, what: "submit", submit: true, state: form.current.values() });
     button.disabled = false;
     settle(view.id, answer, form.current);
   });

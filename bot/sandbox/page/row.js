@@ -31,7 +31,7 @@ export class MessageRow {
   }
 
   get mine() {
-    return this.message.user === state.me && !this.message.bot;
+    return this.message.user === state.me && !this.message.bot && !this.message.deleted;
   }
 
   /** Shows a changed message. A Markdown body keeps its nodes where its text did not change. */
@@ -124,6 +124,9 @@ export class MessageRow {
     const ctx = {
       act: (payload) => post("action", { channel: message.channel, ts: message.ts, ...payload }),
     };
+    if (message.deleted) {
+      return h("div", { class: "message-body" }, h("em", { class: "edited", text: "This message was deleted." }));
+    }
     const parts = [];
     if (message.markdown !== undefined && message.markdown !== null) {
       this.#view ??= new MarkdownView();
@@ -178,7 +181,7 @@ export class MessageRow {
   #toolbar() {
     const { message, hooks } = this;
     const buttons = [];
-    if (!message.ephemeral) {
+    if (!message.ephemeral && !message.deleted) {
       const react = iconButton("smile", "React", () => this.openReactions(react), { "aria-haspopup": "menu" });
       buttons.push(react);
       if (!hooks.inThread) buttons.push(iconButton("reply", "Reply in thread", () => hooks.openThread(message)));

@@ -8,6 +8,7 @@ const byId = (id) => document.getElementById(id);
 
 export class Sidebar {
   #unread = new Set();
+  #home = null;
 
   /** `openChannel(id)` and `openHome(user)` run when something is chosen. */
   constructor({ openChannel, openHome }) {
@@ -43,8 +44,9 @@ export class Sidebar {
     this.draw();
   }
 
-  draw(current = { channel: state.channel, home: null }) {
-    this.current = { ...this.current, ...current };
+  /** Draws the lists anew; `home`: id of the app whose home is on screen, null for none. */
+  draw({ home = this.#home } = {}) {
+    this.#home = home;
     this.#unread.delete(state.channel);
     byId("team-name").textContent = state.team.name;
     const people = [...state.users.values()].filter((user) => !user.is_bot);
@@ -96,7 +98,7 @@ export class Sidebar {
   #app(user) {
     return this.#link({
       key: `home-${user.id}`,
-      current: this.current.home === user.id,
+      current: this.#home === user.id,
       unread: false,
       picture: avatar({ ...user, name: user.real_name || user.name }),
       label: `${user.real_name || user.name} – home`,
