@@ -21,6 +21,9 @@ from tests.support.model_server import ModelServer, echo, serve_model
 
 APIS: tuple[Api, ...] = ("responses", "chat")
 TEXT = "Peking und 北京: „zitiert“ — 🇨🇳 naïve.\n\n" * 6
+AT_ONCE_SECONDS = 0.2
+"""An idle machine needs 2 ms; our promise is 100 ms; the rest is for a busy one."""
+
 SCHEMA = JsonSchema(
     "plan", {"type": "object", "properties": {"bottom_line": {"type": "string"}}, "required": ["bottom_line"]}
 )
@@ -215,14 +218,14 @@ async def test_comments_keep_a_running_stream_alive(api: Api) -> None:
 
 
 async def test_closing_the_stream_ends_the_request_at_once(api: Api) -> None:
-    """The server sees the client go within a tenth of a second, in the middle of the text."""
+    """The server sees the client go at once, in the middle of the text."""
     async with model_for(lambda _: Reply("word" * 1000), api, pace=60) as (model, server):
         async with aclosing(model.stream(call_of())) as stream:
             for _ in range(3):
                 await anext(stream)
         closed = time.monotonic()
         await until(lambda: server.disconnects)
-        assert server.disconnects[0].at - closed < 0.1
+        assert server.disconnects[0].at - closed < AT_ONCE_SECONDS
 
 
 @pytest.mark.parametrize("after_texts", [0, 1, 3])
@@ -245,7 +248,7 @@ async def test_cancelling_the_reader_ends_the_request_at_once(api: Api, after_te
         with pytest.raises(asyncio.CancelledError):
             await task
         await until(lambda: server.disconnects)
-        assert server.disconnects[0].at - cancelled < 0.1
+        assert server.disconnects[0].at - cancelled < AT_ONCE_SECONDS
 
 
 async def test_connections_are_used_again(api: Api) -> None:

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -27,20 +28,23 @@ from tests.support.model_server import serve_model
 
 APIS: tuple[Api, ...] = ("responses", "chat")
 SECRET = "what a person asked"
-TIMEOUTS = ModelTimeouts(connect_seconds=1.0, first_token_seconds=0.4, stall_seconds=0.3)
+PATIENT = ModelTimeouts(connect_seconds=5.0, first_token_seconds=20.0, stall_seconds=20.0)
+BRIEF = ModelTimeouts(connect_seconds=1.0, first_token_seconds=0.5, stall_seconds=0.3)
 
 pytestmark = pytest.mark.parametrize("api", APIS)
 
 
-def model_at(url: str, api: Api, key: str = "test-key") -> OpenAIModel:
+def model_at(url: str, api: Api, *, key: str = "test-key", timeouts: ModelTimeouts = PATIENT) -> OpenAIModel:
     roles = {role: RoleSettings("scripted") for role in Role}
-    return OpenAIModel(ModelEndpoint(roles, key, url, api, TIMEOUTS))
+    return OpenAIModel(ModelEndpoint(roles, key, url, api, timeouts))
 
 
 @asynccontextmanager
-async def model_for(script: Script, api: Api, key: str = "test-key") -> AsyncIterator[OpenAIModel]:
+async def model_for(
+    script: Script, api: Api, *, key: str = "test-key", timeouts: ModelTimeouts = PATIENT
+) -> AsyncIterator[OpenAIModel]:
     async with serve_model(script) as server:
-        model = model_at(server.url, api, key)
+        model = model_at(server.url, api, key=key, timeouts=timeouts)
         try:
             yield model
         finally:
@@ -205,20 +209,22 @@ async def test_refusals_before_any_text(api: Api, reply: Reply) -> None:
 )
 async def test_no_first_token_in_time(api: Api, reply: Reply) -> None:
     """Neither headers, nor opening events, nor comments count as the first token."""
-    async with model_for(lambda _: reply, api) as model:
+    async with model_for(lambda _: reply, api, timeouts=BRIEF) as model:
         started = time.monotonic()
         _, error = await failing(model)
     assert type(error) is ModelUnavailableError
-    assert 0.35 < time.monotonic() - started < 1.5
+    assert BRIEF.first_token_seconds * 0.9 < time.monotonic() - started < 3.0
 
 
 async def test_a_stall_after_text(api: Api) -> None:
     """Silence after the first text breaks the stream after the stall time."""
-    async with model_for(lambda _: Reply("word" * 10, ending=Ending.STALL), api) as model:
+    script: Script = lambda _: Reply("word" * 10, ending=Ending.STALL)  # noqa: E731
+    timeouts = replace(PATIENT, stall_seconds=BRIEF.stall_seconds)
+    async with model_for(script, api, timeouts=timeouts) as model:
         started = time.monotonic()
         text, error = await failing(model)
     assert (text, type(error)) == ("word" * 10, ModelBrokenError)
-    assert 0.25 < time.monotonic() - started < 1.5
+    assert BRIEF.stall_seconds * 0.9 < time.monotonic() - started < 3.0
 
 
 async def test_nobody_listens(api: Api) -> None:
@@ -243,7 +249,8 @@ async def test_nobody_accepts(api: Api) -> None:
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
             fillers.append(filler)
-        model = model_at(f"http://127.0.0.1:{full.getsockname()[1]}/v1", api)
+        timeouts = replace(PATIENT, connect_seconds=BRIEF.connect_seconds)
+        model = model_at(f"http://127.0.0.1:{full.getsockname()[1]}/v1", api, timeouts=timeouts)
         started = time.monotonic()
         _, error = await failing(model)
         await model.aclose()

@@ -20,11 +20,14 @@ import asyncio
 import heapq
 import importlib
 import itertools
+import os
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 import orjson
 from aiohttp import web
@@ -43,7 +46,9 @@ from tests.support.model_replies import (
     whole_answer,
 )
 
-__all__ = ["Disconnect", "ModelServer", "echo", "main", "serve_model"]
+__all__ = ["Disconnect", "ModelServer", "echo", "main", "model_server_process", "serve_model"]
+
+ROOT = Path(__file__).parents[2]
 
 TICK_SECONDS = 0.001
 """Writes due within one tick of each other share a wake-up of the pacing loop."""
@@ -290,6 +295,33 @@ async def serve_model(
         yield server
     finally:
         await server.aclose()
+
+
+@asynccontextmanager
+async def model_server_process(
+    script: str,
+    *,
+    key: str = "test-key",
+    tokens_per_second: float = 60.0,
+    first_token_seconds: float = 0.5,
+) -> AsyncIterator[str]:
+    """Run a server as a process of its own; ``script`` is ``module:function``. Yields the base URL."""
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.model_server", "--script", script, "--key", key),
+        *("--tokens-per-second", str(tokens_per_second), "--first-token-seconds", str(first_token_seconds)),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        url = (await server.stdout.readline()).decode().strip() if server.stdout else ""
+        if not url:
+            raise RuntimeError("the model server did not start: see its output")
+        yield url
+    finally:
+        if server.returncode is None:
+            server.kill()
+        await server.wait()
 
 
 def _script_named(path: str) -> Script:
