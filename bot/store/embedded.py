@@ -89,12 +89,18 @@ class EmbeddedStore:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.chmod(0o700)
+            (folder / "lock").touch(mode=0o600)
             store = cls(folder, _socket_path(folder))
-            await store._attach_or_start()
         except OSError as error:
             raise StoreError(
                 f"The data folder {data_dir} is not writable ({error.strerror}). "
                 "Set COUNTRY_AGENTS_DATA_DIR to a folder that is, or COUNTRY_AGENTS_REDIS_URL to a Redis."
+            ) from error
+        try:
+            await store._attach_or_start()
+        except OSError as error:
+            raise StoreError(
+                f"The embedded store in {folder} does not answer ({type(error).__name__}); see valkey.log there."
             ) from error
         store._watch = asyncio.create_task(store._keep_running(), name="embedded store")
         return store

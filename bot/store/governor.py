@@ -136,12 +136,17 @@ local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local burst, spacing = tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local state = redis.call('HMGET', KEYS[2], 'number', 'last', 'tokens', 'paused')
+local state = redis.call('HMGET', KEYS[2], 'number', 'last', 'tokens', 'paused', 'clock')
 local number = tonumber(state[1] or 0) + 1
 local last = tonumber(state[2] or 0)       -- the latest slot given in order
 local tokens = tonumber(state[3] or burst) -- calls that may still go out at once
 local paused = tonumber(state[4] or 0)
 local pace = window / limit
+if tonumber(state[5] or 0) - now > 1000000 then
+  -- The server's clock was set back: booked times mean nothing now. Begin anew, without a burst.
+  redis.call('DEL', KEYS[1], KEYS[3])
+  last, tokens, paused = 0, 0, 0
+end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.0f', now - window))
 local count = redis.call('ZCARD', KEYS[1])
@@ -192,7 +197,8 @@ local life = math.ceil((slot - now + 2 * window) / 1000)
 redis.call('ZADD', KEYS[1], string.format('%.0f', slot), number)
 redis.call('PEXPIRE', KEYS[1], life)
 redis.call('HSET', KEYS[2], 'number', number, 'last', string.format('%.0f', last),
-           'tokens', string.format('%.6f', tokens))
+           'tokens', string.format('%.6f', tokens), 'clock', string.format('%.0f', now),
+           'paused', string.format('%.0f', paused))
 redis.call('PEXPIRE', KEYS[2], math.max(life, math.ceil((paused - now) / 1000)))
 if spacing > 0 then
   redis.call('SET', KEYS[3], string.format('%.0f', slot + spacing), 'PX', life)

@@ -194,3 +194,16 @@ def test_budgets_are_made_of_calls_a_minute() -> None:
         "chat.startStream": Budget(20, 60.0, burst=5),
         "chat.postMessage": Budget(2, 60.0, burst=1, spacing_seconds=1.0),
     }
+
+
+async def test_a_clock_that_is_set_back_does_not_hold_up_the_calls(redis: Redis, namespace: str) -> None:
+    """Times booked in what is now the future are forgotten; the calls go on, evenly paced."""
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(60, 60.0, burst=5)}, prefix=namespace)
+    await book(governor, 3)
+    ahead = round((time.time() + 3600) * 1_000_000)
+    await redis.hset(f"{namespace}:rate:{{A1:T1:{METHOD}}}:state", mapping={"clock": ahead, "last": ahead})
+
+    waits = await book(governor, 3)
+
+    assert waits[0] < 0.1
+    assert waits[1:] == pytest.approx([1.0, 2.0], abs=0.2)
