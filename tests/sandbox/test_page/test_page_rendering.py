@@ -8,25 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page
 
 import bot.sandbox
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 PAGE = Path(bot.sandbox.__file__).parent / "page"
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 SAMPLE = """Opening line with **bold**, *italic*, ***both***, ~~gone~~ and `code *x*`.
 
 # 1. First title
@@ -61,8 +51,8 @@ Last paragraph, https://example.org/x?a=1&b=2. <@U9> &lt;ok&gt; \\*not italic\\*
 """
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
     """A browser page that can import the modules and shows nothing of its own."""
     app = web.Application()
     app.router.add_static("/static", PAGE)
@@ -76,12 +66,10 @@ async def page() -> AsyncIterator[Page]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        tab = await browser.new_page()
-        await tab.goto(f"http://127.0.0.1:{port}/")
-        yield tab
-        await browser.close()
+    tab = await browser.new_page()
+    await tab.goto(f"http://127.0.0.1:{port}/")
+    yield tab
+    await tab.close()
     await runner.cleanup()
 
 
