@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -100,7 +100,8 @@ class EmbeddedStore:
             await store._attach_or_start()
         except OSError as error:
             raise StoreError(
-                f"The embedded store in {folder} does not answer ({type(error).__name__}); see valkey.log there."
+                f"The embedded store in {folder} does not answer ({type(error).__name__}); "
+                "see valkey.log there."
             ) from error
         store._watch = asyncio.create_task(store._keep_running(), name="embedded store")
         return store
@@ -118,6 +119,9 @@ class EmbeddedStore:
             async with self._alone():
                 if await self._is_last_user():
                     await self._shut_down(self._process)
+                    if self._socket.parent != self._folder.resolve():
+                        with suppress(OSError):  # somebody else's socket is in it already
+                            self._socket.parent.rmdir()
         await self._close_presence()
 
     async def _attach_or_start(self) -> None:

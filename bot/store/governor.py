@@ -145,7 +145,7 @@ local pace = window / limit
 if tonumber(state[5] or 0) - now > 1000000 then
   -- The server's clock was set back: booked times mean nothing now. Begin anew, without a burst.
   redis.call('DEL', KEYS[1], KEYS[3])
-  last, tokens, paused = 0, 0, 0
+  last, tokens, paused = now, 1, 0
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. string.format('%.0f', now - window))
