@@ -48,7 +48,7 @@ class ModelTimeouts:
     """Between two reads once there was text; comments a server sends to keep the connection count."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEndpoint:
     """One OpenAI-compatible server."""
 

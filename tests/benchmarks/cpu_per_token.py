@@ -53,7 +53,7 @@ async def measure() -> list[Row]:
     ) as url:
         sdk = openai.AsyncOpenAI(api_key=KEY, base_url=url, max_retries=0)
         roles = {role: RoleSettings("scripted") for role in Role}
-        ours = OpenAIModel(ModelEndpoint(roles, KEY, url))
+        ours = OpenAIModel(ModelEndpoint(roles=roles, key=KEY, url=url))
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
             ways: dict[str, Callable[[str], Awaitable[int]]] = {
                 "sdk event objects": lambda words: _read_sdk(sdk, words),

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.parametrize("api", APIS)
 
 def model_at(url: str, api: Api, *, key: str = "test-key", timeouts: ModelTimeouts = PATIENT) -> OpenAIModel:
     roles = {role: RoleSettings("scripted") for role in Role}
-    return OpenAIModel(ModelEndpoint(roles, key, url, api, timeouts))
+    return OpenAIModel(ModelEndpoint(roles=roles, key=key, url=url, api=api, timeouts=timeouts))
 
 
 @asynccontextmanager
