@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Delivery", "MessageKind", "MessageState", "SentMessage"]
+__all__ = ["CARD_NUMBER", "Delivery", "MessageKind", "MessageState", "SentMessage"]
 
 MessageKind = Literal["stream", "post"]
 """``stream``: chat.startStream … stopStream. ``post``: one chat.postMessage."""
@@ -19,11 +19,16 @@ MessageState = Literal["open", "closed", "unknown"]
 """``open``: more may come. ``closed``: final. ``unknown``: a call left and its answer never came."""
 
 
+CARD_NUMBER = 0
+"""The card's number among a turn's messages; it holds none of the document."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentMessage:
     """One message of the answer.
 
-    ``number`` counts from 1 in reading order and is also the ``part`` of the message's metadata.
+    ``number`` counts from 1 in reading order and is also the ``part`` of the message's metadata. Number 0
+    is the card, noted before it is posted, so that a second run knows to look for it.
     ``start`` and ``end`` are character offsets in the document: the message shows
     ``document[start:end]``. ``ts`` is None while Slack's answer to the first call is outstanding.
     """

@@ -8,6 +8,7 @@ is a ``SlackOutcomeUnknownError``, for the caller to settle by reading the threa
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.retrying import RetryPolicy, retrying
 from bot.slack.errors import (
     SlackError,
     SlackOutcomeUnknownError,
@@ -102,7 +104,7 @@ class SlackApi:
     """Slack's Web API for one bot token.
 
     Every call raises a ``SlackError``. With ``booked`` the caller has booked and awaited the slot itself
-    (``reserve``), and a 429 is raised instead of waited for, so that it can go on with more text.
+    (``reserve``), and every failure is raised at once, so that it can go on with more text or be stopped.
     """
 
     def __init__(
@@ -120,6 +122,14 @@ class SlackApi:
             token=token, base_url=base_url, session=session, retry_handlers=[], logger=_quiet_logger()
         )
         self._identity: AppIdentity | None = None
+        self.calls = 0
+        """Requests sent so far, repetitions included."""
+
+    def counting(self) -> SlackApi:
+        """The same client, governor and connections with a call counter of its own: one turn's."""
+        own = copy.copy(self)
+        own.calls = 0
+        return own
 
     async def reserve(self, method: str, *, channel: str) -> float:
         """Book a slot for a ``booked`` call; seconds to wait for it."""
@@ -308,29 +318,30 @@ class SlackApi:
     ) -> _Response:
         """One call through governor, client and retries."""
         given = {name: value for name, value in arguments.items() if value is not None}
-        limits = self.limits
-        failures = limited = 0
-        while True:
-            if not booked:
-                await self._wait_for_slot(method, channel)
-            try:
-                return await self._send(method, given, http_verb)
-            except SlackRateLimitedError as error:
-                limited += 1
-                log.warning(
-                    "slack.rate_limited", method=method, retry_after_seconds=error.retry_after_seconds
-                )
-                await self._governor.penalise(method, error.retry_after_seconds)
-                if booked or limited >= limits.rate_limit_attempts:
+
+        def may_repeat(error: BaseException) -> bool:
+            if isinstance(error, SlackOutcomeUnknownError):
+                return repeatable and not booked
+            return isinstance(error, SlackRateLimitedError | SlackUnavailableError) and not booked
+
+        policy = RetryPolicy(
+            self.limits.call_attempts, self.limits.retry_seconds, self.limits.retry_first_seconds
+        )
+        async for attempt in retrying(
+            policy, on=may_repeat, name=f"slack.{method}", retry_after=_retry_after_of
+        ):
+            with attempt:
+                if not booked:
+                    await self._wait_for_slot(method, channel)
+                try:
+                    return await self._send(method, given, http_verb)
+                except SlackRateLimitedError as error:
+                    log.warning(
+                        "slack.rate_limited", method=method, retry_after_seconds=error.retry_after_seconds
+                    )
+                    await self._governor.penalise(method, error.retry_after_seconds)
                     raise
-                await asyncio.sleep(error.retry_after_seconds)
-            except (SlackUnavailableError, SlackOutcomeUnknownError) as error:
-                failures += 1
-                may_repeat = repeatable or isinstance(error, SlackUnavailableError)
-                if not may_repeat or failures >= limits.call_attempts:
-                    raise
-                log.warning("slack.call_repeated", method=method, code=error.code, attempt=failures)
-                await asyncio.sleep(limits.retry_first_seconds * 2 ** (failures - 1))
+        raise AssertionError("the last attempt returns or raises")
 
     async def _wait_for_slot(self, method: str, channel: str | None) -> None:
         seconds = await self._governor.reserve(method, channel=channel if method in _PER_CHANNEL else None)
@@ -340,6 +351,7 @@ class SlackApi:
     async def _send(self, method: str, arguments: Mapping[str, Any], http_verb: str) -> _Response:
         """One request, its failure as one of our errors."""
         body: dict[str, Any] = {"params": arguments} if http_verb == "GET" else {"json": arguments}
+        self.calls += 1
         try:
             response = await self._client.api_call(method, http_verb=http_verb, **body)
         except SlackApiError as error:
@@ -377,6 +389,10 @@ class SlackApi:
 class _Response:
     data: dict[str, Any]
     headers: Mapping[str, str]
+
+
+def _retry_after_of(error: BaseException) -> float | None:
+    return error.retry_after_seconds if isinstance(error, SlackRateLimitedError) else None
 
 
 def _ts(response: _Response) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from bot.store.governor import Budget
+
 __all__ = [
     "ACTIONS_ELEMENTS",
     "BUTTON_TEXT_CHARS",
@@ -24,8 +26,10 @@ __all__ = [
     "METHOD_CALLS_PER_MINUTE",
     "POSTS_PER_CHANNEL_SECOND",
     "SECTION_CHARS",
+    "SOURCES_CHARS",
     "Limit",
     "WriterLimits",
+    "slack_budgets",
 ]
 
 
@@ -134,6 +138,9 @@ LIMITS: Final[tuple[Limit, ...]] = (
         "the text beside blocks is only read by notifications and screen readers",
         "ours",
     ),
+    Limit(
+        "sources_chars", 9_000, "characters", "the footer's source list, within its Markdown block", "ours"
+    ),
     Limit("status_chars", 50, "characters", "a longer status is cut off on a phone", "ours"),
     Limit("replies_page", 200, "messages", "one page of conversations.replies", "docs recommend at most 200"),
     Limit("replies_pages", 5, "pages", "a thread longer than this is not searched further", "ours"),
@@ -157,8 +164,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
     ),
     Limit("call_seconds", 10, "s", "a Slack call that takes longer has failed or its answer is lost", "ours"),
     Limit("connect_seconds", 5, "s", "a healthy TLS connection takes a tenth of it", "ours"),
-    Limit("call_attempts", 4, "attempts", "for calls that may be repeated", "ours"),
-    Limit("rate_limit_attempts", 8, "attempts", "answers 429 before we give up on a call", "ours"),
+    Limit("call_attempts", 6, "attempts", "for calls that may be repeated, and after a 429", "ours"),
+    Limit("retry_seconds", 120, "s", "longer than any Retry-After Slack gives for a minute's tier", "ours"),
     Limit("retry_first_seconds", 0.25, "s", "first pause, doubled each time", "ours"),
     Limit("retry_after_default_seconds", 5, "s", "a 429 without Retry-After", "ours"),
 )
@@ -180,7 +187,29 @@ ACTIONS_ELEMENTS: Final = int(_VALUES["actions_elements"])
 BUTTON_TEXT_CHARS: Final = int(_VALUES["button_text_chars"])
 BUTTON_VALUE_CHARS: Final = int(_VALUES["button_value_chars"])
 EPHEMERAL_TEXT_CHARS: Final = int(_VALUES["ephemeral_text_chars"])
+SOURCES_CHARS: Final = int(_VALUES["sources_chars"])
 FALLBACK_TEXT_CHARS: Final = int(_VALUES["fallback_text_chars"])
+
+
+_MINUTE_SECONDS: Final = 60.0
+
+_BURST_SHARE: Final = 4
+"""A quarter of a minute's calls may go out at once after a quiet time: a lone turn never waits, and
+twenty turns that start together still get the rest of the minute evenly.
+"""
+
+
+def slack_budgets() -> dict[str, Budget]:
+    """The shared governor's budgets: each method's calls a minute, and one post a second a channel."""
+    return {
+        method: Budget(
+            limit=calls,
+            window_seconds=_MINUTE_SECONDS,
+            burst=max(calls // _BURST_SHARE, 1),
+            spacing_seconds=1 / POSTS_PER_CHANNEL_SECOND if method == "chat.postMessage" else None,
+        )
+        for method, calls in METHOD_CALLS_PER_MINUTE.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +234,6 @@ class WriterLimits:
     call_seconds: float = _VALUES["call_seconds"]
     connect_seconds: float = _VALUES["connect_seconds"]
     call_attempts: int = int(_VALUES["call_attempts"])
-    rate_limit_attempts: int = int(_VALUES["rate_limit_attempts"])
+    retry_seconds: float = _VALUES["retry_seconds"]
     retry_first_seconds: float = _VALUES["retry_first_seconds"]
     retry_after_default_seconds: float = _VALUES["retry_after_default_seconds"]

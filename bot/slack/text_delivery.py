@@ -47,7 +47,12 @@ class DeliveryMismatchError(CountryAgentsError):
 class DeliveredText:
     """The account of a delivery: bytes as shown, separators between messages left out."""
 
+    characters: int
+    """Of the document."""
     messages: int
+    """Of text: neither card nor footer."""
+    calls: int
+    """Requests to Slack for the whole turn so far."""
     rendered_bytes: int
     delivered_bytes: int
 
@@ -121,10 +126,7 @@ class TextDelivery:
         try:
             await self._step()
         except SlackRateLimitedError as error:
-            if self._note is None:
-                await self._pause(error.retry_after_seconds)
-            else:
-                await asyncio.sleep(error.retry_after_seconds)
+            await self._rest(error.retry_after_seconds)
         except (SlackUnavailableError, SlackOutcomeUnknownError) as error:
             await self._ride_out(error)
         else:
@@ -319,6 +321,13 @@ class TextDelivery:
         if seconds > 0:
             await self._wait(self._interrupted, seconds)
 
+    async def _rest(self, seconds: float) -> None:
+        """A pause Slack needs: cut short by the interruption itself, but not after it."""
+        if self._interrupted.is_set():
+            await asyncio.sleep(seconds)
+        else:
+            await self._pause(seconds)
+
     async def _ride_out(self, error: SlackUnavailableError | SlackOutcomeUnknownError) -> None:
         """Slack is away: go on trying for a while, more and more rarely."""
         pause = min(max(self._outage, 0.5), 10.0)
@@ -326,7 +335,7 @@ class TextDelivery:
         if self._outage > self._limits.outage_seconds:
             raise error
         log.warning("slack.away", turn_id=self._turn_id, code=error.code, seconds=round(self._outage, 1))
-        await asyncio.sleep(pause)
+        await self._rest(pause)
 
     # The account ------------------------------------------------------------------------------------
 
@@ -348,4 +357,4 @@ class TextDelivery:
             raise DeliveryMismatchError(
                 f"turn {self._turn_id}: {len(self._document.text) - position} characters not delivered"
             )
-        return DeliveredText(len(self._closed), rendered, delivered)
+        return DeliveredText(position, len(self._closed), self._api.calls, rendered, delivered)

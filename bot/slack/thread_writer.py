@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 
 from bot.assessment.events import Part
-from bot.deliveries import Delivery
-from bot.slack.api import Block, SlackApi
-from bot.slack.errors import MessageMissingError, SlackOutcomeUnknownError, StoppedByUserError
+from bot.deliveries import CARD_NUMBER, Delivery, SentMessage
+from bot.slack.api import SlackApi
+from bot.slack.card_changes import CardChanges
+from bot.slack.cards import STOPPED_NOTE, Message
+from bot.slack.errors import SlackError, SlackGoneError, SlackOutcomeUnknownError
 from bot.slack.limits import WriterLimits
 from bot.slack.rendered import RenderedDocument
 from bot.slack.status_line import StatusLine
@@ -39,7 +40,7 @@ class ThreadWriter:
     the first run).
 
     ``write`` never waits. What goes wrong in delivery is raised by the next ``write`` or by ``finish``,
-    and reported by ``failure`` at once: ``StoppedByUserError``, ``SlackGoneError``, any other
+    and reported by ``failed`` at once: ``StoppedByUserError``, ``SlackGoneError``, any other
     ``SlackError``, or what the journal raised when a newer run owns the turn.
     Call ``aclose`` in any case; it sends nothing.
     """
@@ -50,21 +51,21 @@ class ThreadWriter:
         journal: Journal,
         place: ThreadPlace,
         sender: Sender,
-        *,
         turn_id: str,
+        *,
         limits: WriterLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         delivered: Delivery | None = None,
     ) -> None:
-        self._api = api
+        api = self._api = api.counting()
         self._journal = journal
         self._thread = TurnThread(turn_id, place, sender)
         self._limits = limits or WriterLimits()
-        self._resumed = delivered is not None
         earlier = delivered or Delivery()
+        self._resumed = earlier != Delivery()
         self._card_ts = earlier.card_ts
         self._footer_ts = earlier.footer_ts
-        self._card_updates = 0
+        self._card_changes = CardChanges(api, self._thread, self._limits)
         self._search = ThreadSearch(api, place, turn_id)
         self._status = StatusLine(api, self._thread, self._limits)
         closed = max((message.end for message in earlier.messages if message.state == "closed"), default=0)
@@ -78,44 +79,37 @@ class ThreadWriter:
             api,
             self._messages,
             self._document,
-            earlier=earlier.messages,
+            earlier=tuple(message for message in earlier.messages if message.number != CARD_NUMBER),
             thread=self._thread,
             limits=self._limits,
             clock=clock,
         )
         self._task: asyncio.Task[None] | None = None
         self._failed = asyncio.Event()
+        self._closing = False
 
     # Card -------------------------------------------------------------------------------------------
 
-    async def post_card(self, blocks: Sequence[Block], text: str) -> str:
+    async def post_card(self, card: Message) -> str:
         """Post the card and return its ts; after a crash, find it again instead."""
         if self._card_ts is None:
-            self._card_ts = await self._post_once(CARD, blocks, text, look_first=self._resumed)
-            self._messages.known.add(self._card_ts)
-            await self._journal.record(card_ts=self._card_ts)
+            await self._journal.record(messages=(SentMessage(CARD_NUMBER, "post", None, 0, 0, "unknown"),))
+            self._card_ts = ts = await self._post_once(CARD, card, look_first=self._resumed)
+            self._messages.known.add(ts)
+            sent = SentMessage(CARD_NUMBER, "post", ts, 0, 0, "closed")
+            await self._journal.record(messages=(sent,), card_ts=ts)
         return self._card_ts
 
-    async def update_card(self, blocks: Sequence[Block], text: str, *, last: bool = False) -> bool:
-        """Change the card; False when it was changed three times already. The third change is kept for
-        the ``last`` one, which takes the stop button away.
+    async def update_card(self, card: Message) -> None:
+        """Show the card anew. While text is still to come this does not wait, at most two changes are
+        shown, and the latest wins; after the footer, one more is waited for.
         """
-        allowed = self._limits.card_updates if last else self._limits.card_updates - 1
-        if self._card_ts is None or self._card_updates >= allowed:
-            return False
-        self._card_updates += 1
-        try:
-            await self._api.update_message(
-                channel=self._thread.place.channel,
-                ts=self._card_ts,
-                text=text,
-                blocks=blocks,
-                metadata=part_metadata(self._thread.turn_id, CARD),
-            )
-        except MessageMissingError:
-            log.info("card.deleted", turn_id=self._thread.turn_id)
-            return False
-        return True
+        if self._card_ts is None:
+            return
+        if self._closing:
+            await self._card_changes.close(self._card_ts, card)
+        else:
+            self._card_changes.show(self._card_ts, card)
 
     def set_status(self, status: str) -> None:
         """Show a line of progress; best effort, kept until the footer."""
@@ -130,8 +124,9 @@ class ThreadWriter:
         self._start()
         self._delivery.notify()
 
-    async def finish(self, footer_blocks: Sequence[Block], text: str) -> DeliveredText:
+    async def finish(self, footer: Message) -> DeliveredText:
         """Deliver what is left, check that all of it arrived, and close the thread with the footer."""
+        self._closing = True
         task = self._start()
         self._delivery.complete()
         try:
@@ -139,7 +134,7 @@ class ThreadWriter:
         finally:
             await self._status.aclose()
         account = self._delivery.account()
-        await self._post_footer(footer_blocks, text)
+        await self._post_footer(footer)
         log.info(
             "delivery.finished",
             turn_id=self._thread.turn_id,
@@ -149,19 +144,29 @@ class ThreadWriter:
         )
         return account
 
-    async def interrupt(self, note: str, footer_blocks: Sequence[Block], text: str) -> None:
-        """End the message that is being written, within a second and with ``note`` below it, and post
-        the footer. The note is Markdown; where no message is open only the footer can carry it. May be
-        called after ``StoppedByUserError``.
+    async def interrupt(self, card: Message, footer: Message, *, note: str = STOPPED_NOTE) -> None:
+        """End the message that is being written, within a second and with ``note`` (Markdown) below it;
+        then post the footer, and show the card anew. May be called after ``StoppedByUserError``.
         """
+        self._closing = True
         await self._status.aclose()
         if self._task is not None or self._resumed:
             self._delivery.interrupt(safe_markdown(note).text)
-            with contextlib.suppress(StoppedByUserError):
+            try:
                 await self._start()
-        await self._post_footer(footer_blocks, text)
+            except SlackGoneError:
+                raise
+            except SlackError as error:
+                # The delivery is over in any case; what stands is in the journal.
+                log.warning("delivery.ended", turn_id=self._thread.turn_id, code=error.code)
+        await self._post_footer(footer)
+        await self.update_card(card)
 
-    async def failure(self) -> BaseException:
+    async def fail(self, card: Message, footer: Message) -> None:
+        """End what is being written as it is; ``footer`` says why there is no more."""
+        await self.interrupt(card, footer, note="")
+
+    async def failed(self) -> BaseException:
         """Wait until delivery has failed and return the error; for ever while it works."""
         await self._failed.wait()
         assert self._task is not None  # noqa: S101 - only a task's end sets the event
@@ -172,6 +177,7 @@ class ThreadWriter:
     async def aclose(self) -> None:
         """Stop all work at once without a call to Slack: another run may go on from the journal."""
         await self._status.aclose()
+        await self._card_changes.aclose()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -193,12 +199,12 @@ class ThreadWriter:
 
     # Messages that are posted once ------------------------------------------------------------------
 
-    async def _post_footer(self, blocks: Sequence[Block], text: str) -> None:
+    async def _post_footer(self, footer: Message) -> None:
         if self._footer_ts is None:
-            self._footer_ts = await self._post_once(FOOTER, blocks, text, look_first=self._resumed)
+            self._footer_ts = await self._post_once(FOOTER, footer, look_first=self._resumed)
             await self._journal.record(footer_ts=self._footer_ts)
 
-    async def _post_once(self, kind: str, blocks: Sequence[Block], text: str, *, look_first: bool) -> str:
+    async def _post_once(self, kind: str, message: Message, *, look_first: bool) -> str:
         """Post a message that must not appear twice; where its answer was lost, look for it first."""
         place, sender = self._thread.place, self._thread.sender
         looks = 1 if look_first else 0
@@ -214,8 +220,8 @@ class ThreadWriter:
                 return await self._api.post_message(
                     channel=place.channel,
                     thread_ts=place.thread_ts,
-                    text=text,
-                    blocks=blocks,
+                    text=message.text,
+                    blocks=message.blocks,
                     username=sender.username,
                     icon_emoji=sender.icon_emoji,
                     metadata=part_metadata(self._thread.turn_id, kind),

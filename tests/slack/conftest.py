@@ -11,9 +11,10 @@ import pytest
 from bot.assessment.events import Cut, Part
 from bot.deliveries import Delivery, SentMessage
 from bot.sandbox.config import WorkspaceConfig
-from bot.sandbox.messages import Message
+from bot.sandbox.messages import Message as SandboxMessage
 from bot.sandbox.server import Sandbox
 from bot.slack.api import SlackApi, slack_session
+from bot.slack.cards import Message
 from bot.slack.limits import WriterLimits
 from bot.slack.thread_writer import Sender, ThreadPlace, ThreadWriter
 
@@ -40,10 +41,12 @@ class UnlimitedGovernor:
     wait_seconds: dict[str, float] = field(default_factory=dict)
 
     async def reserve(self, method: str, *, channel: str | None = None) -> float:
+        """Book at once, or for as long as the test says."""
         self.booked.append(method)
         return self.wait_seconds.get(method, 0.0)
 
     async def penalise(self, method: str, retry_after_seconds: float) -> None:
+        """Remember."""
         self.penalised.append((method, retry_after_seconds))
 
 
@@ -66,6 +69,7 @@ class MemoryJournal:
         card_ts: str | None = None,
         footer_ts: str | None = None,
     ) -> None:
+        """Keep it, or raise when a newer run owns the turn."""
         if self.fenced is not None:
             raise self.fenced
         self.records += 1
@@ -77,6 +81,7 @@ class MemoryJournal:
         self.footer_ts = footer_ts or self.footer_ts
 
     def delivery(self) -> Delivery:
+        """What the next run is given."""
         messages = tuple(self.messages[number] for number in sorted(self.messages))
         return Delivery(self.card_ts, self.footer_ts, self.document, messages)
 
@@ -94,17 +99,19 @@ class Desk:
     channel: str = CHANNEL
 
     def writer(self, *, resumed: bool = False, **limits: float) -> ThreadWriter:
+        """A run's writer; resumed, it gets what the journal holds."""
         return ThreadWriter(
             self.api,
             self.journal,
             ThreadPlace("T0SANDBOX", self.channel, self.thread_ts, "U0DANA", "T0SANDBOX"),
             SENDER,
-            turn_id=TURN,
+            TURN,
             limits=dataclasses.replace(self.limits, **limits),
             delivered=self.journal.delivery() if resumed else None,
         )
 
-    def replies(self) -> list[Message]:
+    def replies(self) -> list[SandboxMessage]:
+        """The app's messages in the thread."""
         return [message for message in self.sandbox.thread(self.channel, self.thread_ts) if message.app_id]
 
     def texts(self) -> list[str]:
@@ -117,10 +124,11 @@ class Desk:
         return found
 
     def count(self, method: str) -> int:
+        """How often a method was called."""
         return sum(call.method == method for call in self.sandbox.calls)
 
 
-def markdown_of(message: Message) -> str:
+def markdown_of(message: SandboxMessage) -> str:
     """The Markdown a message shows, streamed or in blocks."""
     return "".join(block["text"] for block in message.all_blocks() if block["type"] == "markdown")
 
@@ -144,8 +152,8 @@ def section(number: int, bullets: int = 4, words: int = 20, word: str = "word") 
     return parts
 
 
-FOOTER = [{"type": "context", "elements": [{"type": "mrkdwn", "text": "Sources: none"}]}]
-CARD = [{"type": "section", "text": {"type": "mrkdwn", "text": "Card"}}]
+FOOTER = Message("footer", ({"type": "context", "elements": [{"type": "mrkdwn", "text": "Sources: none"}]},))
+CARD = Message("card", ({"type": "section", "text": {"type": "mrkdwn", "text": "Card"}},))
 
 
 @pytest.fixture

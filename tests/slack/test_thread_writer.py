@@ -9,7 +9,8 @@ import pytest
 
 from bot.assessment.events import Cut, Part
 from bot.deliveries import SentMessage
-from bot.sandbox.messages import Message
+from bot.sandbox.messages import Message as SandboxMessage
+from bot.slack.cards import Message
 from bot.slack.errors import SlackGoneError, StoppedByUserError
 from tests.slack.conftest import (
     CARD,
@@ -30,11 +31,11 @@ def whole(parts: list[Part]) -> str:
 async def stream(desk: Desk, parts: list[Part], *, pause: float = 0.01, **limits: float) -> None:
     """Write parts one by one, as an engine would, and finish."""
     writer = desk.writer(**limits)
-    await writer.post_card(CARD, "card")
+    await writer.post_card(CARD)
     for part in parts:
         writer.write(part)
         await asyncio.sleep(pause)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     await writer.aclose()
 
 
@@ -67,7 +68,7 @@ async def test_writes_card_text_and_footer_in_order(desk: Desk) -> None:
         call.args["unfurl_links"] is False for call in desk.sandbox.calls if call.method == "chat.postMessage"
     )
     assert desk.journal.document == whole(parts)
-    assert [message.state for message in desk.journal.messages.values()] == ["closed"]
+    assert [message.state for message in desk.journal.messages.values()] == ["closed", "closed"]
     assert desk.journal.card_ts is not None
     assert desk.journal.footer_ts is not None
 
@@ -77,7 +78,7 @@ async def test_shows_the_first_text_at_once(desk: Desk) -> None:
     writer = desk.writer(flush_seconds=5.0)
     writer.write(Part("**Opening**", Cut.PARAGRAPH, "opening"))
     await desk.sandbox.wait_for(lambda: desk.texts() == ["**Opening**"], timeout=2)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
 
 
 async def test_a_long_answer_takes_few_calls_and_few_streams(desk: Desk) -> None:
@@ -98,7 +99,7 @@ async def test_text_that_is_complete_is_posted_whole(desk: Desk) -> None:
     writer = desk.writer()
     for part in parts:
         writer.write(part)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     assert desk.count("chat.startStream") == 0
     assert document_of(desk.texts()) == document_of([whole(parts)])
     assert all(message.unfurl_links is False for message in desk.replies())
@@ -131,12 +132,12 @@ async def test_waits_out_a_429_of_any_method(desk: Desk, method: str) -> None:
     desk.sandbox.fail_next(method, error="ratelimited", retry_after=1)
     parts = assessment(sections=2, bullets=3)
     writer = desk.writer()
-    await writer.post_card(CARD, "card")
-    await writer.update_card(CARD, "card")
+    await writer.post_card(CARD)
+    await writer.update_card(CARD)
     for part in parts:
         writer.write(part)
         await asyncio.sleep(0.01)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     assert kinds(desk) == ["card", "text", "footer"]
     assert document_of(desk.texts()) == document_of([whole(parts)])
 
@@ -155,7 +156,7 @@ async def test_an_expired_stream_is_rewritten_and_continued(desk: Desk) -> None:
     for part in parts[10:]:
         writer.write(part)
         await asyncio.sleep(0.01)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     assert desk.count("chat.update") >= 1
     assert len(desk.texts()) == 2
     assert document_of(desk.texts()) == document_of([whole(parts)])
@@ -172,7 +173,7 @@ async def test_an_expired_stream_is_rewritten_at_its_end(desk: Desk) -> None:
     streaming = next(message for message in desk.replies() if message.is_streaming)
     assert streaming.stream is not None
     streaming.stream.state = "expired"
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     assert document_of(desk.texts()) == document_of([whole(parts)])
 
 
@@ -219,12 +220,12 @@ async def test_a_lost_answer_neither_loses_nor_doubles_text(desk: Desk, method: 
     desk.sandbox.fail_next(method, drop=when)
     parts = assessment(sections=3)
     writer = desk.writer()
-    await writer.post_card(CARD, "card")
-    await writer.update_card(CARD, "card")
+    await writer.post_card(CARD)
+    await writer.update_card(CARD)
     for part in parts:
         writer.write(part)
         await asyncio.sleep(0.01)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     assert document_of(desk.texts()) == document_of([whole(parts)])
     assert kinds(desk).count("card") == 1
     assert kinds(desk).count("footer") == 1
@@ -246,17 +247,17 @@ async def test_slacks_own_stop_ends_the_turn(desk: Desk) -> None:
     """The next write says so, what is there stays, and a footer can still follow."""
     parts = assessment(sections=3)
     writer = desk.writer()
-    failed = asyncio.create_task(writer.failure())
+    failed = asyncio.create_task(writer.failed())
     writer.write(parts[0])
     writer.write(parts[1])
-    await desk.sandbox.wait_for(lambda: desk.texts())
+    await desk.sandbox.wait_for(desk.texts)
     await desk.sandbox.press_stop("U0DANA", desk.channel, desk.replies()[0].ts)
     writer.write(parts[2])
     error = await asyncio.wait_for(failed, 2)
     assert isinstance(error, StoppedByUserError)
     with pytest.raises(StoppedByUserError):
         writer.write(parts[3])
-    await writer.interrupt("_Stopped._", FOOTER, "footer")
+    await writer.interrupt(CARD, FOOTER)
     assert kinds(desk)[-1] == "footer"
 
 
@@ -272,7 +273,7 @@ async def test_an_interruption_ends_the_message_within_a_second(desk: Desk) -> N
         writer.write(part)
     await asyncio.sleep(0.05)
     started = asyncio.get_running_loop().time()
-    await writer.interrupt("_Stopped by @dana._", FOOTER, "footer")
+    await writer.interrupt(CARD, FOOTER, note="_Stopped by @dana._")
     assert asyncio.get_running_loop().time() - started < 1.0
     assert document_of(desk.texts()) == document_of([whole(parts[:8]), "_Stopped by @ dana._"])
     assert not [message for message in desk.replies() if message.is_streaming]
@@ -290,7 +291,7 @@ async def test_a_place_that_is_gone_ends_the_turn(desk: Desk) -> None:
             break
         await asyncio.sleep(0.02)
     with pytest.raises(SlackGoneError, match="is_archived"):
-        await writer.finish(FOOTER, "footer")
+        await writer.finish(FOOTER)
 
 
 async def test_a_deleted_message_does_not_end_the_answer(desk: Desk) -> None:
@@ -298,7 +299,7 @@ async def test_a_deleted_message_does_not_end_the_answer(desk: Desk) -> None:
     desk.sandbox.fail_next("chat.appendStream", error="message_not_found")
     parts = assessment(sections=2)
     await stream(desk, parts)
-    assert len(desk.journal.messages) == 2
+    assert sorted(desk.journal.messages) == [0, 1, 2]
 
 
 async def test_a_newer_run_stops_the_older_one(desk: Desk) -> None:
@@ -306,11 +307,11 @@ async def test_a_newer_run_stops_the_older_one(desk: Desk) -> None:
     parts = assessment(sections=1)
     writer = desk.writer()
     writer.write(parts[0])
-    await desk.sandbox.wait_for(lambda: desk.texts())
+    await desk.sandbox.wait_for(desk.texts)
     desk.journal.fenced = PermissionError("a newer run owns the turn")
     writer.write(parts[1])
     with pytest.raises(PermissionError):
-        await writer.finish(FOOTER, "footer")
+        await writer.finish(FOOTER)
 
 
 async def test_a_status_is_set_and_refreshed(desk: Desk) -> None:
@@ -324,12 +325,40 @@ async def test_a_status_is_set_and_refreshed(desk: Desk) -> None:
 
 
 async def test_the_card_is_updated_three_times_at_most(desk: Desk) -> None:
-    """The last change, which takes the stop button away, always has its place."""
+    """The latest change wins while text comes; the last, without stop button, always has its place."""
+    cards = [Message(f"card {number}", CARD.blocks) for number in range(6)]
     writer = desk.writer()
-    await writer.post_card(CARD, "card")
-    done = [await writer.update_card(CARD, "card") for _ in range(4)]
-    done.append(await writer.update_card(CARD, "card", last=True))
-    assert done == [True, True, False, False, True]
+    await writer.post_card(cards[0])
+    for card in cards[1:5]:
+        await writer.update_card(card)
+        await asyncio.sleep(0.05)
+    await writer.finish(FOOTER)
+    await writer.update_card(cards[5])
+    updates = [call.args["text"] for call in desk.sandbox.calls if call.method == "chat.update"]
+    assert updates == ["card 1", "card 2", "card 5"]
+
+
+async def test_a_failure_is_told_below_what_stands(desk: Desk) -> None:
+    """The text stays as it is, the footer says why there is no more, the card loses its button."""
+    parts = assessment(sections=1)
+    writer = desk.writer()
+    await writer.post_card(CARD)
+    for part in parts[:3]:
+        writer.write(part)
+        await asyncio.sleep(0.02)
+    await writer.fail(CARD, FOOTER)
+    assert document_of(desk.texts()) == document_of([whole(parts[:3])])
+    assert kinds(desk) == ["card", "text", "footer"]
+    assert desk.sandbox.calls[-1].method == "chat.update"
+
+
+async def test_a_turn_given_up_leaves_no_open_stream(desk: Desk) -> None:
+    """The last run of several only says that it failed."""
+    parts = assessment(sections=1)
+    await crash_after(desk, parts[:4])
+    await desk.writer(resumed=True).fail(CARD, FOOTER)
+    assert document_of(desk.texts()) == document_of([desk.journal.document])
+    assert not [message for message in desk.replies() if message.is_streaming]
 
 
 async def test_nothing_unsafe_was_sent(desk: Desk) -> None:
@@ -344,7 +373,7 @@ async def test_nothing_unsafe_was_sent(desk: Desk) -> None:
 async def crash_after(desk: Desk, parts: list[Part]) -> None:
     """A worker that writes parts and dies without a word."""
     writer = desk.writer()
-    await writer.post_card(CARD, "card")
+    await writer.post_card(CARD)
     for part in parts:
         writer.write(part)
         await asyncio.sleep(0.02)
@@ -354,11 +383,11 @@ async def crash_after(desk: Desk, parts: list[Part]) -> None:
 async def take_over(desk: Desk, parts: list[Part]) -> None:
     """The next worker: the engine renders from the beginning again."""
     writer = desk.writer(resumed=True)
-    await writer.post_card(CARD, "card")
+    await writer.post_card(CARD)
     for part in parts:
         writer.write(part)
         await asyncio.sleep(0.005)
-    await writer.finish(FOOTER, "footer")
+    await writer.finish(FOOTER)
     await writer.aclose()
 
 
@@ -388,7 +417,7 @@ async def test_a_second_run_sends_again_what_never_arrived(desk: Desk, kind: str
     parts = assessment(sections=2)
     first = parts[0].text
     writer = desk.writer()
-    await writer.post_card(CARD, "card")
+    await writer.post_card(CARD)
     await writer.aclose()
     desk.journal.document = first
     desk.journal.messages[1] = SentMessage(1, kind, None, 0, len(first), "unknown")  # type: ignore[arg-type]
@@ -413,7 +442,7 @@ async def test_nothing_is_posted_twice_by_a_run_after_the_last(desk: Desk) -> No
     """The worker died after the footer and before the turn was marked as finished."""
     parts = assessment(sections=1)
     await stream(desk, parts)
-    before: list[Message] = desk.replies()
+    before: list[SandboxMessage] = desk.replies()
     desk.journal.footer_ts = None
     await take_over(desk, parts)
     assert [message.ts for message in desk.replies()] == [message.ts for message in before]
