@@ -20,10 +20,11 @@ def post_message(call: Call) -> dict[str, Any]:
     channel = _post_target(call)
     username, icon = call.sender()
     root = thread_root(channel, call.text("thread_ts"))
+    metadata = read_metadata(call)
     content = read_content(call)
     message = _message(call, channel, content, username, icon)
     message.thread_ts = root.ts if root else None
-    message.metadata = read_metadata(call)
+    message.metadata = metadata
     message.unfurl_links = call.args.get("unfurl_links")
     message.unfurl_media = call.args.get("unfurl_media")
     message.reply_broadcast = root is not None and call.flag("reply_broadcast")
@@ -99,8 +100,8 @@ def update(call: Call) -> dict[str, Any]:
         raise ApiError("streaming_state_conflict")
     if len(call.text("text") or "") > UPDATE_TEXT_CHARACTERS:
         raise ApiError("msg_too_long")
-    content = read_content(call, parse_default="client")
     metadata = read_metadata(call)
+    content = read_content(call, parse_default="client")
     previous = message.as_api(with_metadata=True)
     message.text, message.markdown, message.blocks = content.text, content.markdown, content.blocks
     if "attachments" in call.args:
