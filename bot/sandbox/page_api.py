@@ -214,5 +214,5 @@ def _refusal(code: str, *, status: int = 200, **extra: object) -> web.Response:
 
 
 def _bad_request(code: str) -> web.HTTPException:
-    body = orjson.dumps({"ok": False, "error": code})
-    return web.HTTPBadRequest(body=body, content_type="application/json")
+    body = orjson.dumps({"ok": False, "error": code}).decode()
+    return web.HTTPBadRequest(text=body, content_type="application/json")
