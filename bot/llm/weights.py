@@ -26,7 +26,21 @@ from bot.llm.weights_sources import SourceError, Stopped, copy_hub_file, copy_wh
 __all__ = ["DEFAULT_WEIGHTS", "WeightsError", "WeightsSpec", "fetch", "load_specs", "resolve"]
 
 DEFAULT_WEIGHTS = "qwen2.5-coder-1.5b"
-"""Measured below."""
+"""Chosen by measuring speed and text (two virtual EPYC cores, Q4_K_M, xllamacpp 2026.10.11549; prompt 310
+tokens, of which a later call finds 210 in the cache; "busy": that many endless loops beside it):
+
+    model  threads        idle              1 busy            2 busy           the ten calls of an answer
+           gener./prompt  prompt  text      prompt  text      prompt  text     idle    load 3-5
+    1.5B   1 / 2          82 t/s  20.5 t/s  47 t/s  20.3 t/s  36 t/s  13 t/s   69-90 s 90-150 s
+    1.5B   2 / 2          82      29.8      47      4-10      -       -
+    1.5B   1 / 1          43      21.2      43      20.2      26      11
+    0.5B   1 / 2          141     37        -       -         55      21       38 s
+    0.5B   2 / 2          177     45        -       -         -       -
+
+First text of a cold call: 3.6-4.5 s (1.5B). The 1.5B writes plain English that stays on the question and
+keeps to "- Label: sentence"; the 0.5B repeats the question in every bullet and half its JSON runs over its
+budget, so its speed buys nothing: 1.5B leaves more than half of the four minutes unused. A machine of half
+this speed (9 t/s was seen) needs 140-200 s."""
 
 HUB_TIMEOUT_SECONDS = 2.5
 """How long the publisher's hub may take to answer before the wheels are used instead: long enough
