@@ -1,0 +1,138 @@
+"""The JSON calls of a run: plan, outlook and watch list, each made once its needs are there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from bot.assessment import prompts
+from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
+from bot.assessment.events import CardChanged
+from bot.assessment.printing import Data
+from bot.assessment.reporting import banners
+from bot.assessment.run import Run
+from bot.assessment.values import Outlook, Plan, Watch
+from bot.llm.port import Finished, JsonSchema, ModelConfigurationError, ModelError, Role
+
+__all__ = ["DataStage"]
+
+ATTEMPTS = 2
+"""Attempts at a call whose answer cannot be read, the first one included."""
+
+_T = TypeVar("_T")
+
+
+class DataStage:
+    """The three calls as tasks. ``plan`` raises ``ModelError``: nothing goes without it. The others are
+    empty where their call failed, and the run's problems say so.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.plan = asyncio.create_task(self._make_plan(), name="plan")
+        self.outlook = asyncio.create_task(self._make_outlook(), name="outlook")
+        self.watch = asyncio.create_task(self._make_watch(), name="watch")
+
+    @property
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """All of them, to be cancelled together."""
+        return [self.plan, self.outlook, self.watch]
+
+    async def needed(self, call: str) -> Data:
+        """The data there is, once the named call is done; what is not done yet is empty."""
+        tasks: dict[str, Awaitable[Any]] = {"plan": self.plan, "outlook": self.outlook, "watch": self.watch}
+        await tasks[call]
+        return Data(await self.plan, _or(self.outlook, Outlook()), _or(self.watch, Watch()))
+
+    async def _make_plan(self) -> Plan:
+        run = self._run
+        instruction = prompts.plan_instruction(run.format).replace("{the_country}", run.persona.the_country)
+        data = await self._ask(
+            "plan", plan_schema(run.format, run.persona), instruction, run.format.plan_tokens
+        )
+        plan = self._reader(None).plan(data)
+        if not plan.judgments:
+            run.problems.append("The plan could not be read, so there are no judgments with likelihoods.")
+        run.put(CardChanged(plan.bottom_line, banners(run.evidence, plan, run.settings.demo_label)))
+        return plan
+
+    async def _make_outlook(self) -> Outlook:
+        run = self._run
+        if "outlook" not in run.format.calls:
+            return Outlook()
+        plan = await self.plan
+        schema = outlook_schema(run.format, plan)
+        instruction = prompts.outlook_instruction(run.format)
+        data = await self._ask_or_do_without("outlook", schema, instruction, plan, run.format.outlook_tokens)
+        return self._reader(plan).outlook(data, plan)
+
+    async def _make_watch(self) -> Watch:
+        run = self._run
+        if "watch" not in run.format.calls:
+            return Watch(epigraph_id=run.persona.epigraphs[0].id)
+        plan = await self.plan
+        schema = watch_schema(run.format, plan, run.persona)
+        instruction = prompts.watch_instruction(run.format)
+        data = await self._ask_or_do_without("watch", schema, instruction, plan, run.format.watch_tokens)
+        return self._reader(plan).watch(data, plan)
+
+    def _reader(self, plan: Plan | None) -> DataReader:
+        run = self._run
+        today = run.assignment.as_of.date()
+        return DataReader(run.format, run.persona, run.tables(plan), today, run.accounts.counts)
+
+    async def _ask_or_do_without(
+        self, name: str, schema: JsonSchema, instruction: str, plan: Plan, max_tokens: int
+    ) -> dict[str, Any]:
+        run = self._run
+        instruction = prompts.data_instruction(instruction, plan, run.format, run.names(plan))
+        title = {"outlook": "outlook", "watch": "watch list"}[name]
+        try:
+            data = await self._ask(name, schema, instruction, max_tokens)
+        except ModelConfigurationError:
+            raise
+        except ModelError as error:
+            run.problems.append(f"The {title} is missing. {error.user_message}")
+            return {}
+        if not data:
+            run.problems.append(f"The {title} could not be read and is missing.")
+        return data
+
+    async def _ask(self, name: str, schema: JsonSchema, instruction: str, max_tokens: int) -> dict[str, Any]:
+        """The JSON of one call; empty where no attempt gave any. Raises ``ModelError``."""
+        run = self._run
+        if name in run.checkpoints:
+            return dict(run.checkpoints[name])
+        asked = instruction
+        for _ in range(ATTEMPTS):
+            data = parse_object(await self._collect(name, asked, schema, max_tokens)) or {}
+            if any(data.values()):
+                break
+            data = {}
+            run.accounts.counts[f"unreadable_{name}"] += 1
+            asked = prompts.repair_instruction(instruction, ["It was not the JSON object asked for."])
+        run.checkpoint(name, data)
+        return data
+
+    async def _collect(self, name: str, instruction: str, schema: JsonSchema, max_tokens: int) -> str:
+        run = self._run
+        call = run.call(name, Role.PLAN, instruction, max_tokens, schema=schema)
+
+        async def attempt() -> str:
+            pieces: list[str] = []
+            async with run.calls.slot(run.priority(name)), aclosing(run.model.stream(call)) as stream:
+                async for item in stream:
+                    if isinstance(item, Finished):
+                        run.accounts.add(item.usage)
+                        break
+                    run.started.set()
+                    pieces.append(item)
+            return "".join(pieces)
+
+        return await run.retried(name, attempt)
+
+
+def _or(task: asyncio.Task[_T], otherwise: _T) -> _T:
+    return task.result() if task.done() else otherwise

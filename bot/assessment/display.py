@@ -1,0 +1,150 @@
+"""Showing a run: everything visible, in display order, as parts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bot.assessment.data_stage import DataStage
+from bot.assessment.dialect import Kind, Unit
+from bot.assessment.drafting import Draft
+from bot.assessment.events import Cut, Finished, Part, StatusChanged
+from bot.assessment.formats import SectionSpec
+from bot.assessment.printing import closing_lines, epigraph_lines, print_block, source_call
+from bot.assessment.rendering import SectionRenderer, heading_part, line_part
+from bot.assessment.reporting import report
+from bot.assessment.run import Run
+from bot.assessment.section_stage import SectionStage
+from bot.assessment.titles import opening_sentence
+from bot.assessment.values import Plan
+
+__all__ = ["Display"]
+
+HEADING_BYTES = 300
+"""UTF-8 bytes set aside for a section's title and lead."""
+UNIT_BYTES = 40
+"""UTF-8 bytes set aside for what printing adds to a unit: list marks, likelihoods, source numbers."""
+
+
+class Display:
+    """Puts everything visible into the run's outbox, and ``Finished`` last."""
+
+    def __init__(self, run: Run, data: DataStage, sections: SectionStage) -> None:
+        self._run = run
+        self._data = data
+        self._sections = sections
+        self.task = asyncio.create_task(self._show(), name="display")
+
+    async def _show(self) -> None:
+        try:
+            await self._show_all()
+        except Exception as error:
+            self._run.put(error)
+
+    async def _show_all(self) -> None:
+        run = self._run
+        run.put(StatusChanged("is reading the question …"))
+        await self._first_text()
+        first = True
+        if run.format.frame:
+            name = f"**{run.persona.display_name}:**"
+            run.put(line_part(name, section="opening", cut=Cut.SECTION, first=True))
+            retrieved = bool(run.evidence.retrieved)
+            sentence = opening_sentence(run.persona, run.title, up_to_date=retrieved)
+            run.put(line_part(sentence, section="opening", last=True))
+            first = False
+        for number, spec in enumerate(run.format.sections, 1):
+            await self._show_section(spec, number, first=first)
+            first = False
+        if run.format.frame:
+            await self._show_closing()
+        await self._data.needed("outlook")
+        data = await self._data.needed("watch")
+        run.put(
+            Finished(
+                report(
+                    run.evidence,
+                    data,
+                    run.accounts.counts,
+                    run.accounts.usage,
+                    problems=run.problems,
+                    demo_label=run.settings.demo_label,
+                    model_name=run.model.name,
+                    as_of=run.assignment.as_of,
+                )
+            )
+        )
+
+    async def _first_text(self) -> None:
+        """Wait for the model's first words; raises where the plan fails before there are any."""
+        started = asyncio.create_task(self._run.started.wait())
+        waiting: set[asyncio.Task[Any]] = {started, self._data.plan}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            started.cancel()
+        if not self._run.started.is_set():
+            await self._data.plan
+
+    async def _show_section(self, spec: SectionSpec, number: int, *, first: bool) -> None:
+        run, draft = self._run, self._sections.drafts[spec.key]
+        of_all = f"section {number} of {len(run.format.sections)} " if run.format.numbered else ""
+        run.put(StatusChanged(f"is writing {of_all}…"))
+        plan = await self._data.plan if spec.needs else None
+        names = run.names(plan)
+        title = spec.title.format_map(names)
+        title = f"{number}. {title}" if run.format.numbered else title
+        run.put(heading_part(title, section=spec.key, section_bytes=_size(draft), first=first))
+        if spec.lead:
+            run.put(line_part(spec.lead.format_map(names), section=spec.key))
+        renderer = self._renderer(spec, plan)
+        held: list[Unit] = []
+        while units := await draft.next_units():
+            if not draft.complete:
+                self._sections.checkpoint(draft)  # before it is shown: a torn section is continued from here
+            for unit in units:
+                held.append(unit)
+                if not spec.prints_inside:
+                    self._render(renderer, held)
+                elif unit.kind is not Kind.SENTENCE:
+                    self._render(renderer, held, but=1)  # the last paragraph waits for what stands before it
+        for block in spec.prints:
+            units = print_block(block, await self._data.needed(source_call(block)))
+            self._render(renderer, units)
+        self._render(renderer, held)
+        if draft.problem:
+            run.put(line_part(f"_{draft.problem}_", section=spec.key))
+        run.put(Part("", Cut.NONE, spec.key, ends_section=True))
+
+    def _renderer(self, spec: SectionSpec, plan: Plan | None) -> SectionRenderer:
+        run = self._run
+        return SectionRenderer(
+            spec.key,
+            run.tables(None if spec.factual else plan),
+            run.persona,
+            run.settings.lexicon,
+            run.accounts.counts,
+            factual=spec.factual,
+        )
+
+    def _render(self, renderer: SectionRenderer, units: list[Unit], *, but: int = 0) -> None:
+        """Put out the units and take them from the list, except the last ``but``."""
+        while len(units) > but:
+            self._run.put(renderer.render(units.pop(0)))
+
+    async def _show_closing(self) -> None:
+        run, watch = self._run, await self._data.watch
+        for line in closing_lines(watch, run.persona):
+            run.put(line_part(line, section="closing", cut=Cut.SECTION))
+        epigraph = run.persona.epigraph(watch.epigraph_id) or run.persona.epigraphs[0]
+        run.put(line_part("\n".join(epigraph_lines(epigraph)), section="closing"))
+        run.put(line_part(f"**{run.persona.display_name}**", section="closing"))
+        run.put(line_part(run.settings.organisation, section="closing", last=True))
+
+
+def _size(draft: Draft) -> int:
+    """UTF-8 bytes of a section: measured where it is drafted, what its format expects where it is not."""
+    if not draft.complete:
+        return draft.spec.expected_bytes
+    printed = draft.spec.expected_bytes if draft.spec.prints else HEADING_BYTES
+    return printed + sum(len(unit.text.encode()) + UNIT_BYTES for unit in draft.units)

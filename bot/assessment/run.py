@@ -1,0 +1,165 @@
+"""One run of an assignment: what its stages share, and the events they put out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from bot.assessment import prompts
+from bot.assessment.drafting import Accounts, UnusableDraftError
+from bot.assessment.events import Checkpointed, Event
+from bot.assessment.formats import Format
+from bot.assessment.lexicon import Lexicon
+from bot.assessment.printing import source_call
+from bot.assessment.slots import CallSlots
+from bot.assessment.titles import headline, title_slots
+from bot.assessment.values import Plan
+from bot.assessment.wording import Tables, material_of
+from bot.evidence.table import table_of_claims
+from bot.llm.port import JsonSchema, Model, ModelCall, ModelError, ModelRateLimitedError, Role, Usage
+from bot.retrying import RetryPolicy, retrying
+from bot.turns import Question
+from personas.persona import Persona
+
+__all__ = ["Assignment", "EngineSettings", "Run"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the operator decides."""
+
+    organisation: str
+    lexicon: Lexicon
+    calls_at_once: int
+    retries: RetryPolicy
+    demo_label: str = ""
+    """Set for a model whose text is no assessment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One question to one persona in one format."""
+
+    turn_id: str
+    persona: Persona
+    format: Format
+    question: Question
+    as_of: datetime
+    """Time of the question, UTC."""
+
+
+class Run:
+    """What the stages of one run share. Nothing of it outlives the run."""
+
+    def __init__(
+        self,
+        model: Model,
+        settings: EngineSettings,
+        assignment: Assignment,
+        checkpoints: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.model = model
+        self.settings = settings
+        self.assignment = assignment
+        self.checkpoints = checkpoints
+        self.persona, self.format = assignment.persona, assignment.format
+        self.outbox: asyncio.Queue[Event | BaseException] = asyncio.Queue()
+        self.accounts = Accounts(Counter(), Usage())
+        self.problems: list[str] = []
+        """Sentences on what could not be written."""
+        self.calls = CallSlots(settings.calls_at_once)
+        self.started = asyncio.Event()
+        """Some model call has given its first text."""
+        self.evidence = table_of_claims(assignment.question)
+        self.title = headline(assignment.question)
+        self._system = prompts.system_text(self.persona, self.format, settings.organisation)
+        self._context = prompts.context_text(self.evidence, self.format, assignment.as_of)
+        self._material = material_of(self.evidence)
+        self._terms = {term.id: term.native for term in self.persona.glossary}
+
+    def put(self, event: Event | BaseException) -> None:
+        """Give an event, or the error that ends the run, to the consumer."""
+        self.outbox.put_nowait(event)
+
+    def checkpoint(self, key: str, data: Mapping[str, Any]) -> None:
+        """Let the consumer keep work that must not be paid for twice."""
+        self.put(Checkpointed(key, data))
+
+    def tables(self, plan: Plan | None) -> Tables:
+        """The ids a call may use; without a plan there are no judgments to refer to."""
+        judgments = {judgment.id: judgment for judgment in plan.judgments} if plan else {}
+        return Tables(self.evidence, judgments, self._terms, self._material)
+
+    def names(self, plan: Plan | None) -> Mapping[str, str]:
+        """The names that templates use."""
+        return title_slots(
+            self.persona,
+            title=self.title,
+            organisation=self.settings.organisation,
+            counterparty=plan.counterparty if plan else "",
+            stance=plan.stance if plan else "act",
+        )
+
+    def call(
+        self,
+        name: str,
+        role: Role,
+        instruction: str,
+        max_tokens: int,
+        *,
+        schema: JsonSchema | None = None,
+        opening: str = "",
+    ) -> ModelCall:
+        """A model call: the turn's common prefix and this call's instruction."""
+        return ModelCall(
+            turn_id=self.assignment.turn_id,
+            name=name,
+            role=role,
+            system=self._system,
+            context=self._context,
+            instruction=instruction,
+            max_output_tokens=max_tokens,
+            schema=schema,
+            opening=opening,
+        )
+
+    def priority(self, key: str) -> int:
+        """Rank of a call in display order: the outlook behind section 4, which it closes, and so on."""
+        sections = self.format.sections
+        if key == "plan":
+            # A small model runs one call at a time: the reader gets section 1 first.
+            return 15 if self.format.compact else 5
+        if key in ("outlook", "watch"):
+            uses = (any(source_call(block) == key for block in spec.prints) for spec in sections)
+            due = next((place for place, used in enumerate(uses, 1) if used), len(sections))
+            return 10 * due + 5
+        return 10 * (1 + [spec.key for spec in sections].index(key))
+
+    async def retried(self, name: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """Make attempts until one succeeds or the policy ends; only here is a model call repeated."""
+        async for trial in retrying(
+            self.settings.retries,
+            on=_retryable,
+            name=f"model.{name}",
+            retry_after=_retry_after,
+            turn_id=self.assignment.turn_id,
+        ):
+            with trial:
+                return await attempt()
+        raise AssertionError("unreachable: the last error is raised")
+
+
+def _retry_after(error: BaseException) -> float | None:
+    """The seconds a provider asks us to wait."""
+    return error.retry_after_seconds if isinstance(error, ModelRateLimitedError) else None
+
+
+def _retryable(error: BaseException) -> bool:
+    """Whether another attempt at the same call makes sense."""
+    return isinstance(error, UnusableDraftError) or (isinstance(error, ModelError) and error.retryable)

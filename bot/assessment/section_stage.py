@@ -1,0 +1,91 @@
+"""The prose sections of a run: each is drafted when its needs are there, all side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bot.assessment import prompts
+from bot.assessment.data_stage import DataStage
+from bot.assessment.dialect import Kind, Unit
+from bot.assessment.drafting import Draft, UnusableDraftError, repair_draft, write_draft
+from bot.assessment.formats import SectionSpec
+from bot.assessment.run import Run
+from bot.errors import CountryAgentsError
+from bot.llm.port import ModelConfigurationError, ModelError, Role
+
+__all__ = ["SectionStage"]
+
+
+class SectionStage:
+    """The drafts, by section key, and the tasks that write them."""
+
+    def __init__(self, run: Run, data: DataStage) -> None:
+        self._run = run
+        self._data = data
+        self.drafts = {spec.key: self._draft(spec) for spec in run.format.sections}
+        self.tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._write(spec), name=f"section-{spec.key}")
+            for spec in run.format.sections
+            if spec.words
+        ]
+
+    def checkpoint(self, draft: Draft) -> None:
+        """Keep a draft as far as it is."""
+        units = [[unit.kind.value, unit.text] for unit in draft.units]
+        self._run.checkpoint(f"section-{draft.spec.key}", {"units": units, "complete": draft.complete})
+
+    def _draft(self, spec: SectionSpec) -> Draft:
+        stored = self._run.checkpoints.get(f"section-{spec.key}")
+        if stored is None:
+            return Draft(spec, complete=not spec.words)
+        units = [Unit(Kind(kind), text) for kind, text in stored["units"]]
+        return Draft(spec, units, complete=bool(stored["complete"]))
+
+    async def _write(self, spec: SectionSpec) -> None:
+        """Write one section. What only this section suffers stays with it; anything else ends the run."""
+        draft, run = self.drafts[spec.key], self._run
+        if draft.complete:
+            return
+        try:
+            await self._write_draft(draft)
+        except ModelConfigurationError as error:
+            run.put(error)
+        except (ModelError, UnusableDraftError) as error:
+            self._give_up(draft, error)
+        except Exception as error:
+            run.put(error)  # handed to the consumer, who ends the run
+            raise
+        else:
+            draft.finish()
+            self.checkpoint(draft)
+
+    async def _write_draft(self, draft: Draft) -> None:
+        run, spec = self._run, draft.spec
+        plan = await self._data.plan if "plan" in spec.needs else None
+        tables, names = run.tables(None if spec.factual else plan), run.names(plan)
+        instruction = prompts.section_instruction(spec, run.format, plan, names)
+        name, opening = f"section-{spec.key}", spec.prefill.format_map(names)
+        whole = run.call(name, Role.SECTION, instruction, spec.max_tokens, opening=opening)
+
+        async def attempt() -> None:
+            draft.units = draft.units[: draft.shown]  # of an attempt that broke off, only what is shown stays
+            call = whole
+            if draft.units:
+                shown = [f"- {unit.text}" if unit.kind is Kind.BULLET else unit.text for unit in draft.units]
+                rest = prompts.continue_instruction(instruction, shown)
+                call = run.call(name, Role.SECTION, rest, spec.max_tokens)
+            async with run.calls.slot(run.priority(spec.key)):
+                await write_draft(draft, run.model, call, tables, run.accounts, started=run.started)
+                if not draft.on_screen:
+                    draft.hold(True)
+                    await repair_draft(draft, run.model, whole, tables, run.accounts)
+
+        await run.retried(name, attempt)
+
+    def _give_up(self, draft: Draft, error: CountryAgentsError) -> None:
+        """The section stays as far as it came; the reader is told."""
+        part = "is incomplete" if draft.units else "could not be written"
+        problem = f"Section {draft.spec.key} {part}. {error.user_message}"
+        self._run.problems.append(problem)
+        draft.finish(problem)
