@@ -55,7 +55,7 @@ class OpenAIModel:
         try:
             page = await self._opened().models.list(timeout=self._endpoint.timeouts.first_token_seconds)
         except VENDOR_ERRORS as error:
-            raise error_from_exception(error, text_arrived=False) from error
+            raise error_from_exception(error, stream_began=False) from error
         return [model.id for model in page.data]
 
     async def aclose(self) -> None:
@@ -105,13 +105,13 @@ class OpenAIModel:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 named = _fields_named(error) - self._unknown_fields
                 if not named:
-                    raise error_from_exception(error, text_arrived=False) from error
+                    raise error_from_exception(error, stream_began=False) from error
                 self._unknown_fields |= named
                 log.info("model.field_dropped", fields=sorted(named), call=call.name, turn=call.turn_id)
             except TimeoutError:
                 raise ModelUnavailableError("the model server did not begin to answer in time") from None
             except VENDOR_ERRORS as error:
-                raise error_from_exception(error, text_arrived=False) from error
+                raise error_from_exception(error, stream_began=False) from error
 
     def _request(self, call: ModelCall) -> contextlib.AbstractAsyncContextManager[Any]:
         endpoint, client = self._endpoint, self._opened()

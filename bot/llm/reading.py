@@ -112,7 +112,7 @@ class Reading:
         except VENDOR_ERRORS as error:
             if settling:
                 return b""
-            raise error_from_exception(error, text_arrived=True) from error
+            raise error_from_exception(error, stream_began=True) from error
         self._last_bytes = len(chunk)
         return chunk
 
@@ -126,11 +126,16 @@ class Reading:
         """Sleep until the next multiple of the read interval, with the socket paused: tokens gather
         in the kernel, and neither it nor we wake up for each of them.
         """
-        if self._transport is not None:
-            self._transport.pause_reading()
         now = asyncio.get_running_loop().time()
-        await asyncio.sleep(READ_INTERVAL_SECONDS - now % READ_INTERVAL_SECONDS)
-        if self._transport is not None:
+        seconds = READ_INTERVAL_SECONDS - now % READ_INTERVAL_SECONDS
+        if self._transport is None:
+            await asyncio.sleep(seconds)
+            return
+        self._transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            # Also when cancelled: a paused TLS connection could not take part in its own closing.
             # uvloop raises where asyncio does nothing: the transport may be closed by now.
             with contextlib.suppress(RuntimeError):
                 self._transport.resume_reading()
@@ -143,4 +148,6 @@ def transport_of(response: openai.AsyncAPIResponse[Any]) -> asyncio.Transport | 
     stream = getattr(response.http_response.stream, "_stream", None)
     connection = getattr(getattr(stream, "_aiohttp_response", None), "connection", None)
     transport = getattr(connection, "transport", None)
+    # Pausing TLS only stops decryption: the wake-ups come from the transport below it.
+    transport = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
     return transport if isinstance(transport, asyncio.Transport) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -65,8 +66,8 @@ WORTH_REPEATING = frozenset({408, 409, 425})
 """Statuses below 500 that the SDK itself would repeat, and 425 (too early)."""
 
 
-def error_from_exception(error: Exception, *, text_arrived: bool) -> ModelError:
-    """Map what a request or a read raised. ``text_arrived``: the stream had begun."""
+def error_from_exception(error: Exception, *, stream_began: bool) -> ModelError:
+    """Map what a request or a read raised; ``stream_began``: the status line had come."""
     if isinstance(error, openai.APIStatusError):
         retry_after = retry_after_seconds(error.response.headers)
         code = _name(error.code) or _name(error.type)
@@ -80,8 +81,13 @@ def error_from_exception(error: Exception, *, text_arrived: bool) -> ModelError:
         )
     if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)):
         return ModelConfigurationError("the model server's address is not usable")
-    cause = error.__cause__ or error
-    if text_arrived:
+    # The transport's renaming of errors misleads: the operating system's or aiohttp's own name is better.
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ModelConfigurationError(f"the model server's certificate is refused: {type(cause).__name__}")
+    if stream_began:
         return ModelBrokenError(f"the connection to the model server broke: {type(cause).__name__}")
     return ModelUnavailableError(f"no connection to the model server: {type(cause).__name__}")
 

@@ -21,6 +21,7 @@ import heapq
 import importlib
 import itertools
 import os
+import ssl
 import sys
 import time
 from collections import Counter
@@ -156,7 +157,7 @@ class ModelServer:
         """Different connections that brought a request."""
         return len(self._ports)
 
-    async def start(self, port: int = 0) -> str:
+    async def start(self, port: int = 0, *, tls: ssl.SSLContext | None = None) -> str:
         """Listen on loopback; the base URL, ending in ``/v1``."""
         app = web.Application(client_max_size=BODY_BYTES)
         app.router.add_post("/v1/responses", self._responses)
@@ -167,9 +168,10 @@ class ModelServer:
         app.router.add_post("/reset", self._reset)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}/v1"
         return self.url
 
     async def aclose(self) -> None:
@@ -286,11 +288,15 @@ def _error(reply: Reply) -> web.Response:
 
 @asynccontextmanager
 async def serve_model(
-    script: Script = echo, *, tokens_per_second: float = 0.0, first_token_seconds: float = 0.0
+    script: Script = echo,
+    *,
+    tokens_per_second: float = 0.0,
+    first_token_seconds: float = 0.0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ModelServer]:
     """Run a server in this process."""
     server = ModelServer(script, tokens_per_second=tokens_per_second, first_token_seconds=first_token_seconds)
-    await server.start()
+    await server.start(tls=tls)
     try:
         yield server
     finally:
