@@ -67,9 +67,8 @@ class EventSource:
                 and not channel.is_im
                 and self._hears(app, channel, "app_mention")
             ):
-                mention = {key: value for key, value in event.items() if key != "subtype"}
-                mention |= {"type": "app_mention", "channel": channel.id, "event_ts": message.ts}
-                self.emit(app, mention, channel)
+                place = {"type": "app_mention", "channel": channel.id, "event_ts": message.ts}
+                self.emit(app, event | place, channel)
         self._message_event(channel, event, ts=message.ts)
 
     def _message_event(self, channel: Channel, event: dict[str, Any], *, ts: str | None = None) -> None:

@@ -57,7 +57,7 @@ def _pair(item: str) -> tuple[str, str]:
 
 
 _TABLE = (
-    _method("api.test", None, "", "error:s foo:s", credential="none"),
+    _method("api.test", "t4", "", "error:s foo:s", credential="none"),
     _method("auth.test", "special", credential="any"),
     _method("apps.connections.open", "t3", scopes="connections:write", credential="app"),
     _method(
@@ -65,7 +65,8 @@ _TABLE = (
         "post",
         "channel:s",
         "text:s markdown_text:s blocks:j attachments:j metadata:j thread_ts:s reply_broadcast:b mrkdwn:b"
-        f" parse:s link_names:b unfurl_links:b unfurl_media:b as_user:b {_SENDER}",
+        f" parse:s link_names:b unfurl_links:b unfurl_media:b as_user:b {_SENDER}"
+        " current_draft_last_updated_ts:s",
         scopes="chat:write",
     ),
     _method(
@@ -81,7 +82,7 @@ _TABLE = (
         "t3",
         "channel:s ts:s",
         "text:s markdown_text:s blocks:j attachments:j metadata:j parse:s link_names:b reply_broadcast:b"
-        " as_user:b",
+        " as_user:b unfurled_attachments:j file_ids:j",
         scopes="chat:write",
     ),
     _method("chat.delete", "t3", "channel:s ts:s", "as_user:b", scopes="chat:write"),
@@ -153,7 +154,7 @@ _TABLE = (
     _method("team.info", "t3", "", "team:s domain:s", scopes="team:read"),
     _method("reactions.add", "t3", "channel:s name:s timestamp:s", scopes="reactions:write"),
     _method("views.open", "t4", "view:j", "trigger_id:s interactivity_pointer:s"),
-    _method("views.publish", "t4", "user_id:s view:j", "hash:s"),
+    _method("views.publish", "t4", "user_id:s view:j", "hash:s interactivity_pointer:s"),
     _method("views.update", "t4", "view:j", "view_id:s external_id:s hash:s"),
     _method("auth.revoke", "t3", "", "test:b", accepts_json=False),
 )
