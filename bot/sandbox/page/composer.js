@@ -11,8 +11,9 @@ const TALLEST = 0.4;
 
 function grow(field) {
   field.style.height = "auto";
+  const border = field.offsetHeight - field.clientHeight;
   if (field.offsetParent === null) return; // hidden: it has no height to measure yet
-  field.style.height = `${Math.min(field.scrollHeight + 2, innerHeight * TALLEST)}px`;
+  field.style.height = `${Math.min(field.scrollHeight + border, innerHeight * TALLEST)}px`;
 }
 
 function textBox({ label, testid, commands, placeholder = "" }) {

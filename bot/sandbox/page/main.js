@@ -67,7 +67,7 @@ async function openChannel(id, { focus = true } = {}) {
   state.channel = id;
   byId("channel-foot").hidden = false;
   byId("channel-messages").classList.remove("home");
-  list.load([]);
+  list.clear();
   sidebar.draw({ home: null });
   drawHead();
   remember();
@@ -78,11 +78,12 @@ async function openChannel(id, { focus = true } = {}) {
 async function fetchChannel({ keep = false } = {}) {
   const channel = state.channel;
   if (!channel) return;
+  list.await();
   const { messages } = await loadHistory(channel);
   if (state.channel !== channel) return;
   if (!messages) {
-    list.load([]);
-    byId("channel-messages").replaceChildren(h("p", { class: "empty", text: "You cannot read this channel." }));
+    list.clear();
+    byId("channel-messages").replaceChildren(h("p", { class: "empty", text: "This channel could not be loaded." }));
     return;
   }
   byId("channel-messages").querySelector(".empty")?.remove();
@@ -98,7 +99,7 @@ async function openHome(user) {
   state.channel = null;
   homeApp = user.app_id ?? null;
   sidebar.draw({ home: user.id });
-  list.load([]);
+  list.clear();
   byId("channel-foot").hidden = true;
   byId("channel-title").replaceChildren(user.real_name || user.name);
   byId("channel-topic").textContent = "App Home";
@@ -141,8 +142,10 @@ function countReply(message) {
 }
 
 function takeChanged(message) {
-  if (message.channel === state.channel && list.has(message.ts)) list.upsert(message);
-  if (state.thread?.channel === message.channel && thread.list.has(message.ts)) thread.list.upsert(message);
+  const shown = thread.list.get(message.ts) ?? list.get(message.ts);
+  if (shown?.streaming && !message.streaming) announce(`${authorName(message)} has finished`);
+  if (message.channel === state.channel) list.change(message);
+  if (state.thread?.channel === message.channel) thread.list.change(message);
 }
 
 function takeChannel(channel) {

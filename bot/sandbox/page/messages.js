@@ -12,8 +12,21 @@ const GROUP_MS = 5 * 60_000;
 /** Within this distance of the end (px) the list follows new text. */
 const NEAR_END = 60;
 
+/**
+ * Streamed text as of a fetch, with the deltas that came in live meanwhile. The fetched text may already end with the
+ * first of them.
+ */
+export function caughtUp(text, deltas) {
+  for (let included = deltas.length; included > 0; included -= 1) {
+    if (text.endsWith(deltas.slice(0, included).join(""))) return text + deltas.slice(included).join("");
+  }
+  return text + deltas.join("");
+}
+
 export class MessageList {
   #rows = new Map();
+  /** Live events since a fetch began, to be applied to its answer; null while none is under way. */
+  #waiting = null;
   #following = true;
 
   /** `openThread(message)` is called for "reply in thread" and "N replies". */
@@ -48,13 +61,47 @@ export class MessageList {
     return this.#rows.get(ts)?.message ?? null;
   }
 
+  /** Shows nothing, for the next conversation. */
+  clear() {
+    this.#waiting = null;
+    this.load([]);
+  }
+
+  /** A fetch of this conversation begins: live events wait until `load` or `resume`. */
+  await() {
+    this.#waiting ??= [];
+  }
+
+  /** The fetch came to nothing: go on with what is shown. */
+  resume() {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    const fetched = new Map();
+    for (const [deed, ts, argument] of waiting) {
+      if (deed === "append") {
+        // Text that came before any newer state of the message belongs to what was fetched.
+        if (fetched.get(ts) === null) this.append(ts, argument);
+        else fetched.set(ts, [...(fetched.get(ts) ?? []), argument]);
+        continue;
+      }
+      fetched.set(ts, null);
+      if (deed === "remove") this.remove(ts);
+      else this[deed](argument);
+    }
+    for (const [ts, deltas] of fetched) {
+      const message = this.get(ts);
+      if (deltas && message) this.upsert({ ...message, markdown: caughtUp(message.markdown ?? "", deltas) });
+    }
+  }
+
   /** Replaces what is shown and goes to the end. `keep`: same conversation again, so stay where the reader is. */
   load(messages, { keep = false } = {}) {
     const wasFollowing = this.#following;
     if (keep) {
       const present = new Set(messages.map((m) => m.ts));
       for (const ts of [...this.#rows.keys()]) if (!present.has(ts)) this.#drop(ts);
-      for (const message of messages) this.upsert(message);
+      for (const message of messages) this.#show(message);
+      this.#layout();
     } else {
       this.#rows.clear();
       this.root.replaceChildren();
@@ -62,15 +109,30 @@ export class MessageList {
       this.root.append(...[...this.#rows.values()].map((row) => row.element));
       this.#layout();
     }
+    this.resume();
     if (!keep || wasFollowing) this.toEnd();
   }
 
   /** Adds a message at its time, or shows its new state. */
   upsert(message) {
+    if (this.#waiting) {
+      this.#waiting.push(["upsert", message.ts, message]);
+      return;
+    }
+    this.#show(message);
+    this.#layout();
+  }
+
+  /** Shows the new state of a message, if it belongs here. */
+  change(message) {
+    if (this.#waiting) this.#waiting.push(["change", message.ts, message]);
+    else if (this.has(message.ts)) this.upsert(message);
+  }
+
+  #show(message) {
     const known = this.#rows.get(message.ts);
     if (known) {
       known.update(message);
-      this.#layout();
       return;
     }
     const row = new MessageRow(message, this.hooks);
@@ -78,14 +140,18 @@ export class MessageList {
     this.root.insertBefore(row.element, later ? this.#rows.get(later).element : null);
     this.#rows.set(message.ts, row);
     if (later) this.#rows = new Map([...this.#rows].sort(([a], [b]) => millis(a) - millis(b)));
-    this.#layout();
   }
 
   append(ts, text) {
-    this.#rows.get(ts)?.append(text);
+    if (this.#waiting) this.#waiting.push(["append", ts, text]);
+    else this.#rows.get(ts)?.append(text);
   }
 
   remove(ts) {
+    if (this.#waiting) {
+      this.#waiting.push(["remove", ts]);
+      return;
+    }
     this.#drop(ts);
     this.#layout();
   }

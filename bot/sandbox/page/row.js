@@ -45,6 +45,7 @@ export class MessageRow {
     const body = this.#body(message);
     if (wasStreaming && !message.streaming) this.#view?.settle();
     if (this.editor) return;
+    const hadFocus = this.article.contains(document.activeElement) && this.article !== document.activeElement;
     this.article.replaceChildren(
       h("div", { class: "message-side" }, this.#avatar(), h("span", { class: "side-time", "aria-hidden": "true",
         text: timeText(message.ts) })),
@@ -52,6 +53,7 @@ export class MessageRow {
         this.#reactions(), this.#threadFoot()].filter(Boolean)),
       this.#toolbar(),
     );
+    if (hadFocus && !this.article.contains(document.activeElement)) this.article.focus({ preventScroll: true });
   }
 
   /** Adds streamed text. Deltas of one frame are drawn together. */

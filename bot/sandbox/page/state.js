@@ -23,8 +23,11 @@ async function answer(response) {
 }
 
 async function get(path, query) {
-  const response = await fetch(`/page/${path}?${new URLSearchParams(query)}`);
-  return answer(response);
+  try {
+    return await answer(await fetch(`/page/${path}?${new URLSearchParams(query)}`));
+  } catch {
+    return { ok: false, error: "The sandbox server does not answer." };
+  }
 }
 
 /** Sends a deed of this user to the server; never raises, the answer is {ok, error?, ...}. */

@@ -40,7 +40,7 @@ export class ThreadPane {
       if (!state.thread) this.#returnFocus = document.activeElement;
       state.thread = { channel, ts };
       this.composer.value = "";
-      this.list.load([]);
+      this.list.clear();
       byId("thread-channel").textContent = `${channelById(channel)?.is_im ? "" : "#"}${channelTitle(channelById(channel))}`;
       this.pane.hidden = false;
       this.status.show(state.thread);
@@ -54,11 +54,11 @@ export class ThreadPane {
   async refetch({ keep = false } = {}) {
     const { thread } = state;
     if (!thread) return;
+    this.list.await();
     const { messages } = await loadReplies(thread.channel, thread.ts);
-    if (!messages || state.thread !== thread) return;
-    // What came in live while this was loading is newer than the answer.
-    const live = this.list.messages.filter((m) => !messages.some((known) => known.ts === m.ts));
-    this.list.load(keep ? messages : [...messages, ...live], { keep });
+    if (state.thread !== thread) return;
+    if (messages) this.list.load(messages, { keep });
+    else this.list.resume();
   }
 
   close() {

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from bot.sandbox.server import Sandbox
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 DESK = "C0DESK"
+DELTA_SECONDS = 0.005
+SLOW_SECONDS = 0.1  # some ten deltas
 RECIPIENT = {"recipient_user_id": "U0DANA", "recipient_team_id": "T0SANDBOX"}
 OpenPage = Callable[..., Awaitable[Page]]
 CallApi = Callable[..., Awaitable[dict[str, Any]]]
@@ -60,6 +63,42 @@ async def test_a_streamed_answer_grows_in_the_thread(
     await expect(answer.get_by_test_id("stop-stream")).to_have_count(0)
     await expect(answer).to_contain_text("CN-01, China Agent")
     await expect(page.get_by_test_id("replies")).to_contain_text("1 reply")
+
+
+async def test_a_thread_opened_in_the_middle_of_a_stream_loses_nothing(
+    open_page: OpenPage, sandbox: Sandbox, api: CallApi
+) -> None:
+    """Deltas that arrive while the thread is being fetched are shown once, neither lost nor doubled."""
+    root = await sandbox.post_as_user("U0DANA", DESK, "hello")
+    page = await open_page()
+    stream = await api("chat.startStream", channel=DESK, thread_ts=root, **RECIPIENT, markdown_text="0")
+
+    written = ["0"]
+    opened = asyncio.Event()
+
+    async def write() -> None:
+        while not opened.is_set():
+            written.append(str(len(written)))
+            await api("chat.appendStream", channel=DESK, ts=stream["ts"], markdown_text=f" {written[-1]}")
+            await asyncio.sleep(DELTA_SECONDS)
+
+    async def slow(route: Route) -> None:
+        await asyncio.sleep(SLOW_SECONDS)  # deltas before the server looks: in the answer and live
+        response = await route.fetch()
+        await asyncio.sleep(SLOW_SECONDS)  # deltas after it looked: live only
+        await route.fulfill(response=response)
+
+    await page.route("**/page/replies*", slow)
+    for _ in range(3):
+        opened.clear()
+        writing = asyncio.create_task(write())
+        await page.get_by_test_id("replies").click()
+        shown = page.locator(f'#thread [data-ts="{stream["ts"]}"] .md')
+        await shown.wait_for()
+        opened.set()
+        await writing
+        await expect(shown).to_have_text(" ".join(written))
+        await page.get_by_role("button", name="Close the thread").click()
 
 
 async def test_the_stop_button_reaches_the_app(

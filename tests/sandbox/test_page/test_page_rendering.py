@@ -290,3 +290,16 @@ async def test_typed_names_become_wire_mentions(page: Page) -> None:
     )
     assert [wire for wire, _ in wired] == list(typed.values())
     assert [back.lower() for _, back in wired] == [text.lower() for text in typed]
+
+
+async def test_deltas_that_came_during_a_fetch_are_added_once(page: Page) -> None:
+    """The fetched text may contain none, some or all of them."""
+    cases = [("ab", [" c", " d"]), ("ab c", [" c", " d"]), ("ab c d", [" c", " d"]), ("", ["x"]), ("x", [])]
+    joined = await page.evaluate(
+        """async (cases) => {
+          const { caughtUp } = await import("/static/messages.js");
+          return cases.map(([text, deltas]) => caughtUp(text, deltas));
+        }""",
+        cases,
+    )
+    assert joined == ["ab c d", "ab c d", "ab c d", "x", "x"]
