@@ -91,8 +91,10 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _mrkdwn(text: str, limit: int = SECTION_CHARS) -> dict[str, Any]:
-    """A mrkdwn object with neutralised text: cut before it is escaped, so that no entity is torn."""
-    safe = safe_markdown(text).text
+    """A mrkdwn object with neutralised text: cut before it is escaped, so that no entity is torn.
+    Slack refuses an empty one.
+    """
+    safe = safe_markdown(text).text.strip() or "…"
     while len(escaped := safe_mrkdwn(safe).text) > limit:
         safe = _cut(safe, len(safe) - max(len(escaped) - limit, 1))
     return {"type": "mrkdwn", "text": escaped}
@@ -264,8 +266,8 @@ def how_to_ask_notice(persona: Listed, *, bot_user_id: str) -> Notice:
 def too_long_notice(length: int, limit: int) -> Notice:
     """A question longer than we take, in characters."""
     return _notice(
-        f"That question has {length:,} characters, and I can take {limit:,}. Please shorten it, or forward the "
-        "part that matters."
+        f"That question has {length:,} characters, and I can take {limit:,}. Please shorten it, or forward "
+        "the part that matters."
     )
 
 
