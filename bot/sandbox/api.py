@@ -88,7 +88,10 @@ class WebApi:
             record.app_id = app.app_id
             if fault is not None and self._spoiled(fault, record, headers):
                 return
-            wait = self._tiers.seconds_to_wait(method, app.app_id, raw.get("channel"))
+            channel = raw.get("channel")
+            wait = self._tiers.seconds_to_wait(
+                method, app.app_id, channel if isinstance(channel, str) else None
+            )
             if wait:
                 self._refuse_for_rate(wait, record, headers)
                 return

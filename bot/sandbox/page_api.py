@@ -22,7 +22,9 @@ __all__ = ["PageApi", "refuse_strangers"]
 
 _PAGE_FILES = Path(__file__).parent / "page"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_CONTENT_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+_CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+)
 
 _Action = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]
 

@@ -35,8 +35,11 @@ class People:
         """Write a message and return its ts. Raises SandboxError for a stranger or an unknown thread."""
         person = self._workspace.person(user)
         place = self._workspace.member_channel(person, channel)
-        if thread_ts is not None and thread_ts not in place.messages:
-            raise SandboxError("thread_not_found")
+        if thread_ts is not None:
+            root = place.messages.get(thread_ts)
+            if root is None:
+                raise SandboxError("thread_not_found")
+            thread_ts = root.thread_ts or root.ts
         if not text.strip() and not attachments:
             raise SandboxError("no_text")
         wire = escape_typed(text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -139,6 +141,31 @@ def test_a_valid_block_passes(block: dict[str, Any]) -> None:
 def test_an_invalid_block_is_refused(block: Any) -> None:
     """Unknown types, missing fields, one character or item too many."""
     assert check_blocks([block])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "text", "elements", "rows", "options", "accessory"]), inner
+        )
+        | st.builds(
+            lambda block, more: {**block, **more},
+            st.sampled_from(VALID),
+            st.dictionaries(st.sampled_from(["text", "elements", "block_id", "rows"]), inner, max_size=1),
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_any_json_gets_an_answer(value: Any) -> None:
+    """The checks never raise, whatever an app sends."""
+    check_blocks(value)
+    check_blocks([value])
+    check_view(value)
 
 
 def test_problems_point_to_their_place() -> None:

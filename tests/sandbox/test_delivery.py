@@ -92,6 +92,22 @@ async def test_a_forwarded_message_is_an_attachment(sandbox: Sandbox, inbox: Inb
     assert attachment["message_blocks"][0]["message"]["blocks"][0]["type"] == "rich_text"
 
 
+async def test_a_bots_mention_is_a_mention_too(sandbox: Sandbox, inbox: Inbox, client: Any) -> None:
+    """An app that does not look at bot_id talks to itself for ever."""
+    await client.chat_postMessage(channel=CHANNEL, text=MENTION, username="US-01")
+    await sandbox.wait_for(lambda: inbox.events("app_mention"))
+    (event,) = inbox.events("app_mention")
+    assert (event["bot_id"], event["subtype"]) == ("B0AGENTS", "bot_message")
+
+
+async def test_an_edit_is_no_new_mention(sandbox: Sandbox, inbox: Inbox) -> None:
+    """The changed message comes as message_changed only."""
+    ts = await sandbox.post_as_user("dana", CHANNEL, MENTION)
+    await sandbox.edit_as_user("dana", CHANNEL, ts, MENTION + " Really?")
+    await sandbox.wait_for(lambda: len(inbox.events("message")) == 2)
+    assert len(inbox.events("app_mention")) == 1
+
+
 async def test_joining_members_are_announced(sandbox: Sandbox, inbox: Inbox) -> None:
     """member_joined_channel, also for the bot itself."""
     await sandbox.invite("U0AGENTS", "C0RANDOM")

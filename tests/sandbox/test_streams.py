@@ -185,7 +185,20 @@ async def test_a_reader_can_stop_a_stream(
     assert (event["thread_ts"], event["streaming_message_ts"], event["user"]) == (root, [ts], DANA)
     append = client.chat_appendStream(channel=CHANNEL, ts=ts, markdown_text="x")
     assert await error_of(append) == "stopped_by_user"
+    with_text = client.chat_stopStream(channel=CHANNEL, ts=ts, markdown_text="x")
+    assert await error_of(with_text) == "stopped_by_user"
     await client.chat_stopStream(channel=CHANNEL, ts=ts)
+
+
+async def test_a_stream_stopped_by_its_reader_can_be_updated(
+    client: AsyncWebClient, sandbox: Sandbox, root: str
+) -> None:
+    """Nothing streams any more, so there is no conflict; the update ends the stream."""
+    ts = await started(client, root, markdown_text="so far")
+    await sandbox.press_stop("dana", CHANNEL, root)
+    await client.chat_update(channel=CHANNEL, ts=ts, markdown_text="so far, stopped")
+    stop = client.chat_stopStream(channel=CHANNEL, ts=ts)
+    assert await error_of(stop) == "message_not_in_streaming_state"
 
 
 @pytest.mark.parametrize(
