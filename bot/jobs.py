@@ -65,6 +65,10 @@ HAND_OVER_SECONDS = 2.0
 """How long a draining worker waits for answers to stop by themselves. Leases are not renewed while it
 drains, so this is well under ``LEASE_SECONDS``."""
 
+END_SECONDS = 4.0
+"""How long a draining worker waits for Redis to take the hand-overs, after the answers have stopped; with the
+above it ends within 10 seconds of SIGTERM."""
+
 GIVE_UP_SECONDS = 10.0
 """Longest time to tell a thread that its turn is given up."""
 
@@ -259,6 +263,11 @@ class Queue:
             task.cancel()
         for watcher in watchers:
             watcher.cancel()
+        await asyncio.wait({jobs}, timeout=END_SECONDS)
+        if not jobs.done():
+            # Redis is away, so nothing can be handed over: the leases will run out instead.
+            log.warning("worker.drained_without_redis", turns=len(self._runs))
+            jobs.cancel()
         await asyncio.gather(jobs, *watchers, return_exceptions=True)
         log.info("worker.drained")
 

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from bot.jobs import TurnRun
+from bot import jobs
+from bot.jobs import HandOverError, TurnRun
 from bot.store.connection import open_redis
 from bot.store.keys import Keys
 from bot.store.stored_turns import Outcome
@@ -208,3 +209,37 @@ async def test_an_outage_longer_than_the_retries_delays_a_turn_and_no_more(
         assert stored is not None
         assert stored.delivery.document.split() == [str(number) for number in range(30)]
         assert attempts == [1, 2]
+
+
+async def test_a_worker_ends_on_time_even_when_redis_does_not_answer(
+    doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be handed over, so the lease is left to run out; the next worker goes on."""
+    monkeypatch.setattr(jobs, "HAND_OVER_SECONDS", 0.2)
+    monkeypatch.setattr(jobs, "END_SECONDS", 0.3)
+    taken = asyncio.Event()
+    fences: list[int] = []
+
+    async def answer(run: TurnRun) -> None:
+        taken.set()
+        fences.append(run.lease.fence)
+        if len(fences) == 1:
+            await run.draining.wait()
+            raise HandOverError
+
+    async with queue_at(doomed_valkey.url, namespace, lease_seconds=1) as (one, _):
+        working_one = asyncio.create_task(one.run_worker(answer))
+        await one.enqueue(turn_in())
+        await taken.wait()
+        doomed_valkey.pause()
+        one.drain()
+        began = time.monotonic()
+        await asyncio.wait({working_one}, timeout=10)
+        took = time.monotonic() - began
+        doomed_valkey.resume()
+        await working_one
+    async with queue_at(doomed_valkey.url, namespace, lease_seconds=1) as (two, _), working(two, answer):
+        await eventually(lambda: len(fences) == 2)
+
+    assert took < 7
+    assert fences == [1, 2]
