@@ -96,7 +96,7 @@ function container(block, ctx) {
 function task(block) {
   const status = block.status ?? "pending";
   return h("div", { class: `box task task-${status}` },
-    h("div", { class: "card-title" }, inlineText(block.title), h("span", { class: "task-status", text: status })),
+    h("div", { class: "card-title" }, inlineText(block.title), h("span", { class: "task-status", text: status.replaceAll("_", " ") })),
     block.details && renderRichText(block.details),
     block.output && renderRichText(block.output));
 }

@@ -89,8 +89,10 @@ async function fetchChannel({ keep = false } = {}) {
   byId("channel-messages").querySelector(".empty")?.remove();
   list.load(messages, { keep });
   if (!messages.length) {
-    byId("channel-messages").append(h("p", { class: "empty" },
-      "Nothing here yet. Mention a country agent: type ", h("kbd", { text: "@" }), " and choose one."));
+    const how = channelById(channel)?.is_im
+      ? ["Nothing here yet. Name a country and ask."]
+      : ["Nothing here yet. Mention a country agent: type ", h("kbd", { text: "@" }), " and choose one."];
+    byId("channel-messages").append(h("p", { class: "empty" }, how));
   }
 }
 
