@@ -131,7 +131,7 @@ def _retry(turn_id: str) -> dict[str, Any]:
 
 
 def _fallback(text: str) -> str:
-    return safe_mrkdwn(_cut(safe_plain(text).text, FALLBACK_TEXT_CHARS)).text
+    return safe_mrkdwn(_cut(safe_plain(text).text, FALLBACK_TEXT_CHARS)).text or "…"
 
 
 # In the thread ----------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ class TextMessages:
 
     def _fallback(self, text: str) -> str:
         """What notifications show: the beginning, on one line."""
-        return safe_mrkdwn(" ".join(text.split())[:FALLBACK_TEXT_CHARS]).text
+        return safe_mrkdwn(" ".join(text.split())[:FALLBACK_TEXT_CHARS]).text or "…"
 
     async def _note(self, message: TextMessage, state: MessageState) -> None:
         end = max(self._recorded, message.goal)

@@ -119,7 +119,8 @@ class _Cleaner:
         if match["url"] in self.allowed and not match[0].startswith("!"):
             return f"[{self._segment(label)}]({match['url']})"
         self.removed += 1
-        return label or LINK_REMOVED
+        # A source's number stays recognisable as one.
+        return f"[{label}]" if label.isdecimal() else label or LINK_REMOVED
 
     def _url(self, match: re.Match[str]) -> str:
         # Closing punctuation belongs to the sentence. An asterisk may close bold text around the link.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -87,6 +88,7 @@ class ThreadWriter:
         self._task: asyncio.Task[None] | None = None
         self._failed = asyncio.Event()
         self._closing = False
+        self._allowed_urls: set[str] = set()
 
     # Card -------------------------------------------------------------------------------------------
 
@@ -117,10 +119,22 @@ class ThreadWriter:
 
     # Text -------------------------------------------------------------------------------------------
 
+    def allow_links(self, urls: Iterable[str]) -> None:
+        """From now on links to exactly these addresses stay links: those of our own evidence table."""
+        self._allowed_urls.update(urls)
+
     def write(self, part: Part) -> None:
-        """Take the next part; it is shown as soon as pacing allows. Raises what ended the delivery."""
+        """Take the next part; it is shown as soon as pacing allows. Raises what ended the delivery.
+
+        Its text passes the last safety layer here, unit by unit.
+        """
         self._raise_failure()
-        self._document.add(part)
+        safe = safe_markdown(part.text, allowed_urls=self._allowed_urls)
+        if safe.removed:
+            log.warning(
+                "text.neutralised", turn_id=self._thread.turn_id, section=part.section, count=safe.removed
+            )
+        self._document.add(replace(part, text=safe.text))
         self._start()
         self._delivery.notify()
 

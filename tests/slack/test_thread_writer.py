@@ -22,6 +22,7 @@ from tests.slack.conftest import (
     markdown_of,
     section,
 )
+from tests.slack.recogniser import live
 
 
 def whole(parts: list[Part]) -> str:
@@ -361,10 +362,19 @@ async def test_a_turn_given_up_leaves_no_open_stream(desk: Desk) -> None:
     assert not [message for message in desk.replies() if message.is_streaming]
 
 
-async def test_nothing_unsafe_was_sent(desk: Desk) -> None:
-    """The sandbox records every ping it sees in a call."""
-    await stream(desk, assessment(sections=1))
+async def test_nothing_live_leaves_whatever_the_engine_passes_on(desk: Desk) -> None:
+    """The writer is the last layer: mentions and unknown links are defused, our own links stay."""
+    writer = desk.writer()
+    writer.allow_links(["https://news.example/a"])
+    writer.write(Part("**Ask <@U0DANA> & @here**", Cut.PARAGRAPH, "opening"))
+    writer.write(
+        Part("\n\nFact [1](https://news.example/a) [2](https://evil.com) <!channel>", Cut.SECTION, "1")
+    )
+    await writer.finish(FOOTER)
     assert desk.sandbox.workspace.pings == []
+    text = "".join(desk.texts())
+    assert "Fact [1](https://news.example/a) [2] ‹!channel>" in text
+    assert live(text, allowed_urls=frozenset({"https://news.example/a"})) == []
 
 
 # Taking over --------------------------------------------------------------------------------------------
