@@ -64,7 +64,7 @@ class WebApi:
         else:
             await self._perform(request, record, headers, fault)
         record.seconds = time.perf_counter() - started
-        self._workspace.calls.append(record)
+        self._workspace.log_call(record)
         if fault is not None and fault.drop is not None:
             record.answer_lost = True
             if request.transport is not None:

@@ -78,7 +78,7 @@ class Dispatcher:
             attempt=attempt,
             sent_at=time.time(),
         )
-        self._workspace.deliveries.append(delivery)
+        self._workspace.log_delivery(delivery)
         return delivery
 
     async def _send(self, app: AppConfig, delivery: Delivery) -> bool:

@@ -51,7 +51,7 @@ class Sandbox:
         self.page_url = ""
 
     async def start(self) -> None:
-        """Listen on loopback and fill in ``api_url`` and ``page_url``."""
+        """Listen on loopback and fill in ``api_url`` and ``page_url``. Raises OSError when a port is taken."""
         listening = _listen(self._port)
         port = listening.getsockname()[1]
         base_url = f"http://{_HOST}:{port}/"
@@ -207,8 +207,12 @@ class Sandbox:
 
 def _listen(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((_HOST, port))
-    listening.listen(128)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((_HOST, port))
+        listening.listen(128)
+    except OSError:
+        listening.close()
+        raise
     listening.settimeout(0)
     return listening

@@ -19,6 +19,7 @@ from bot.sandbox.triggers import Triggers
 __all__ = ["Channel", "Workspace"]
 
 _Value = TypeVar("_Value")
+_MOST_RECORDS = 50_000  # a workspace may run for days; a test or benchmark stays far below
 
 
 @dataclass(slots=True)
@@ -252,6 +253,20 @@ class Workspace:
         for text in texts:
             if "<" in text:
                 self.pings.extend(Ping(method, channel, target) for target in live_pings(text))
+
+    # Books
+
+    def log_call(self, record: CallRecord) -> None:
+        """Write a call down; the oldest go when there are very many."""
+        self.calls.append(record)
+        if len(self.calls) > _MOST_RECORDS:
+            del self.calls[: _MOST_RECORDS // 2]
+
+    def log_delivery(self, delivery: Delivery) -> None:
+        """Write a delivery down, likewise."""
+        self.deliveries.append(delivery)
+        if len(self.deliveries) > _MOST_RECORDS:
+            del self.deliveries[: _MOST_RECORDS // 2]
 
     # Listening
 
