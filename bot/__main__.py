@@ -1,0 +1,64 @@
+"""``country-agents serve | sandbox | doctor | ask``: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from bot import commands
+from bot.errors import CountryAgentsError
+from bot.logs import configure
+from bot.settings import Settings
+from personas.loader import PersonaError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 where it did its work."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.load()
+        configure(settings.log_level, settings.log_format)
+        match options.command:
+            case "serve":
+                return asyncio.run(commands.serve(settings))
+            case "sandbox":
+                return asyncio.run(commands.sandbox(settings, port=options.port))
+            case "doctor":
+                return asyncio.run(commands.doctor(settings))
+            case _:
+                return asyncio.run(
+                    commands.ask(settings, options.persona, options.question, brief=options.brief)
+                )
+    except (CountryAgentsError, PersonaError) as error:
+        # The operator is told what to do, without a traceback.
+        print(f"country-agents: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="country-agents", description="A desk of country analysts inside Slack."
+    )
+    parser.set_defaults(command="help")
+    commands_ = parser.add_subparsers(dest="command", required=True)
+    commands_.add_parser("serve", help="run the desk in your Slack workspace")
+    sandbox = commands_.add_parser("sandbox", help="run the desk in a local workspace with a web page")
+    sandbox.add_argument(
+        "--port", type=int, default=commands.SANDBOX_PORT, help="port of the page; 0: any free one"
+    )
+    commands_.add_parser("doctor", help="say what is missing or wrong")
+    ask = commands_.add_parser("ask", help="print an assessment to the terminal")
+    ask.add_argument("persona", help="code or country, for example CN-01")
+    ask.add_argument("question")
+    ask.add_argument("--brief", action="store_true", help="the short format")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

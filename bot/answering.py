@@ -1,0 +1,209 @@
+"""Answering one turn: the engine's events become checkpoints, a card, streamed text and a footer.
+
+The only consumer of the engine's events. Work is checkpointed before its text is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.assessment.engine import Assignment, Engine
+from bot.assessment.events import CardChanged, Checkpointed, Event, Finished, Part, Report, StatusChanged
+from bot.assessment.formats import Format
+from bot.assessment.titles import headline
+from bot.deliveries import SentMessage
+from bot.jobs import HandOverError, TurnRun
+from bot.llm.port import ModelError
+from bot.slack import cards
+from bot.slack.api import SlackApi
+from bot.slack.errors import SlackGoneError, StoppedByUserError
+from bot.slack.thread_search import Sender, ThreadPlace
+from bot.slack.thread_writer import ThreadWriter
+from bot.store.stored_turns import Lease, Outcome
+from bot.store.turn_store import TurnStore
+from personas.desk import Desk
+from personas.persona import Persona
+
+__all__ = ["Answering", "LeasedJournal"]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedJournal:
+    """The thread writer's journal: the store, under one run's lease."""
+
+    store: TurnStore
+    lease: Lease
+
+    async def record(
+        self,
+        *,
+        append: str = "",
+        messages: Sequence[SentMessage] = (),
+        card_ts: str | None = None,
+        footer_ts: str | None = None,
+    ) -> None:
+        """Note what is about to be sent. Raises ``FencedError`` when a newer run owns the turn."""
+        await self.store.record(
+            self.lease, append=append, messages=messages, card_ts=card_ts, footer_ts=footer_ts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Answers turns for one Slack app."""
+
+    api: SlackApi
+    store: TurnStore
+    engine: Engine
+    desk: Desk
+    formats: Callable[[str], Format]
+    """The format of a turn's key, fitted to the model in use."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def answer(self, run: TurnRun) -> Outcome:
+        """Answer one turn, from where an earlier run left it. Raises ``HandOverError`` while draining."""
+        turn = run.turn
+        ids = {
+            "turn_id": turn.turn_id,
+            "team": turn.team_id,
+            "channel": turn.channel,
+            "thread": turn.thread_ts,
+        }
+        with structlog.contextvars.bound_contextvars(**ids):
+            persona = self.desk.by_code(turn.persona)
+            if persona is None:
+                raise LookupError(f"persona {turn.persona} is not on this desk")
+            return await _Answer(self, run, persona).go()
+
+    async def give_up(self, run: TurnRun, reason: str) -> None:
+        """Tell the thread that a turn failed for good."""
+        persona = self.desk.by_code(run.turn.persona)
+        if persona is None:
+            return
+        answer = _Answer(self, run, persona)
+        await answer.writer.fail(answer.card(), cards.failure(cards.GAVE_UP, run.turn.turn_id))
+
+
+class _Answer:
+    """One run of one turn."""
+
+    def __init__(self, answering: Answering, run: TurnRun, persona: Persona) -> None:
+        turn = run.turn
+        self.answering = answering
+        self.run = run
+        self.persona = persona
+        self.format = answering.formats(turn.format)
+        self.as_of = datetime.fromtimestamp(turn.asked_at, UTC)
+        self.headline = headline(turn.question)
+        self.shown = CardChanged("")
+        self.writer = ThreadWriter(
+            answering.api,
+            LeasedJournal(answering.store, run.lease),
+            ThreadPlace(turn.team_id, turn.channel, turn.thread_ts, turn.user_id, turn.user_team_id),
+            Sender(persona.display_name, persona.icon_emoji),
+            turn.turn_id,
+            delivered=run.stored.delivery,
+        )
+
+    def card(self, *, running: bool = False, check_line: str = "") -> cards.Message:
+        """The card as it should look now."""
+        return cards.card(
+            persona_name=self.persona.display_name,
+            headline=self.headline,
+            format_name=self.format.name,
+            as_of=self.as_of,
+            bottom_line=self.shown.bottom_line,
+            banners=self.shown.banners,
+            check_line=check_line,
+            stop_turn_id=self.run.turn.turn_id if running else None,
+        )
+
+    async def go(self) -> Outcome:
+        """Race the answer against a stop and the end of this process."""
+        run = self.run
+        try:
+            await self.writer.post_card(self.card(running=True))
+            work = asyncio.create_task(self._work())
+            stopped = asyncio.create_task(run.stop.wait())
+            draining = asyncio.create_task(run.draining.wait())
+            delivery = asyncio.create_task(self.writer.failed())
+            tasks = {work, stopped, draining, delivery}
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _cancel(tasks - {task for task in tasks if task.done()})
+            if work.done() and not work.cancelled():
+                return work.result()
+            if stopped.done() and not stopped.cancelled():
+                return await self._stopped(stopped.result())
+            if delivery.done() and not delivery.cancelled():
+                raise delivery.result()
+            raise HandOverError(f"turn {run.turn.turn_id} is handed over")
+        except StoppedByUserError:
+            return await self._stopped("")
+        except SlackGoneError as error:
+            # There is nobody left to tell.
+            log.warning("answer.channel_gone", method=error.method, code=error.code)
+            return Outcome.FAILED
+        except ModelError as error:
+            log.warning("answer.failed", error=type(error).__name__)
+            await self.writer.fail(self.card(), cards.failure(error.user_message, run.turn.turn_id))
+            return Outcome.FAILED
+        finally:
+            await self.writer.aclose()
+
+    async def _work(self) -> Outcome:
+        answering, run = self.answering, self.run
+        assignment = Assignment(run.turn.turn_id, self.persona, self.format, run.turn.question, self.as_of)
+        report: Report | None = None
+        async with aclosing(answering.engine.run(assignment, run.stored.checkpoints)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    report = event.report
+                else:
+                    await self._take(event)
+        assert report is not None, "the engine ends with Finished or raises"
+        delivered = await self.writer.finish(cards.footer(report, run.turn.turn_id))
+        await self.writer.update_card(self.card(check_line=report.check_line))
+        log.info(
+            "answer.finished",
+            characters=delivered.characters,
+            messages=delivered.messages,
+            slack_calls=delivered.calls,
+            input_tokens=report.usage.input_tokens,
+            cached_tokens=report.usage.cached_tokens,
+            output_tokens=report.usage.output_tokens,
+            corrections=dict(report.counts),
+            problems=len(report.problems),
+        )
+        return Outcome.ANSWERED
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case Part():
+                self.writer.write(event)
+            case Checkpointed():
+                await self.answering.store.save_checkpoint(self.run.lease, event.key, event.data)
+            case StatusChanged():
+                self.writer.set_status(event.status)
+            case CardChanged():
+                self.shown = event
+                await self.writer.update_card(self.card(running=True))
+
+    async def _stopped(self, user_id: str) -> Outcome:
+        await self.writer.interrupt(self.card(), cards.stopped(user_id, self.run.turn.turn_id))
+        return Outcome.STOPPED
+
+
+async def _cancel(tasks: set[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

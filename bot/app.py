@@ -1,0 +1,237 @@
+"""The composition root: everything is constructed here, in order, and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.answering import Answering
+from bot.assessment.engine import Engine, EngineSettings
+from bot.assessment.formats import FORMATS, Format, demo
+from bot.assessment.lexicon import LEXICONS
+from bot.errors import CountryAgentsError
+from bot.jobs import Queue
+from bot.llm.endpoint import ModelEndpoint, ModelTimeouts, RoleSettings
+from bot.llm.openai_model import OpenAIModel
+from bot.llm.port import Role
+from bot.reception import Reception
+from bot.retrying import RetryPolicy
+from bot.settings import Settings
+from bot.slack.api import AppIdentity, SlackApi, slack_session
+from bot.slack.limits import slack_budgets
+from bot.store.connection import open_redis
+from bot.store.embedded import EmbeddedStore
+from bot.store.governor import Governor
+from bot.store.turn_store import TurnStore
+from bot.transports import HttpTransport, SocketTransport, Transport, bolt_app
+from handlers.registration import register
+from personas.desk import Desk
+from personas.loader import load_personas
+
+__all__ = ["DEMO_LABEL", "DemoModel", "NotConfiguredError", "application", "engine_of", "format_for", "serve"]
+
+log = structlog.get_logger()
+
+DEMO_LABEL = "Demo model, not an assessment."
+REASONING_TOKENS = 4_000
+"""Tokens a reasoning model may think in addition to what it writes, at low effort: providers count both
+against the same limit, and an answer cut off by its own thoughts is lost."""
+DEMO_FIRST_TOKEN_SECONDS = 120.0
+"""Seconds: a small model on two busy cores reads a long question slowly."""
+
+
+class NotConfiguredError(CountryAgentsError):
+    """Something that only the operator can supply is missing."""
+
+    user_message = "This app is not set up completely. Please tell whoever runs it."
+
+
+@dataclass(frozen=True, slots=True)
+class DemoModel:
+    """A local model server in use instead of a real one."""
+
+    url: str
+    key: str
+    name: str
+    extra: dict[str, Any]
+    section_tokens: int
+
+
+def endpoint_of(settings: Settings, local: DemoModel | None) -> ModelEndpoint:
+    """Which model server to call, and how."""
+    if local is not None:
+        role = RoleSettings(local.name)
+        return ModelEndpoint(
+            roles={Role.PLAN: role, Role.SECTION: role},
+            key=local.key,
+            url=local.url,
+            api="chat",
+            timeouts=ModelTimeouts(first_token_seconds=DEMO_FIRST_TOKEN_SECONDS),
+            extra=local.extra,
+            prefill=True,
+            chat_limit_field="max_tokens",
+        )
+    if settings.model_key is None and settings.model_url is None:
+        raise NotConfiguredError(
+            "No model is configured: set COUNTRY_AGENTS_MODEL_KEY (OpenAI), or COUNTRY_AGENTS_MODEL_URL for a "
+            "compatible server. `country-agents sandbox` runs without either."
+        )
+    efforts = {Role.PLAN: settings.plan_effort, Role.SECTION: settings.section_effort}
+    models = {Role.PLAN: settings.plan_model, Role.SECTION: settings.section_model}
+    return ModelEndpoint(
+        roles={
+            role: RoleSettings(
+                models[role] or settings.model,
+                effort=efforts[role] or None,
+                reasoning_tokens=REASONING_TOKENS if efforts[role] not in ("", "none") else 0,
+            )
+            for role in Role
+        },
+        key=settings.model_key.get_secret_value() if settings.model_key else "none",
+        url=settings.model_url,
+        api=settings.model_api,
+        timeouts=ModelTimeouts(
+            settings.connect_seconds, settings.first_token_seconds, settings.stall_seconds
+        ),
+    )
+
+
+def engine_of(settings: Settings, local: DemoModel | None) -> tuple[Engine, OpenAIModel]:
+    """The engine and the model behind it; close the model."""
+    model = OpenAIModel(endpoint_of(settings, local))
+    engine_settings = EngineSettings(
+        organisation=settings.organisation,
+        lexicon=LEXICONS[settings.lexicon],
+        calls_at_once=1 if local else settings.calls_at_once,
+        retries=RetryPolicy(settings.model_attempts, settings.model_retry_seconds),
+        demo_label=DEMO_LABEL if local else "",
+    )
+    return Engine(model, engine_settings), model
+
+
+def format_for(settings: Settings, local: DemoModel | None) -> Callable[[str], Format]:
+    """Formats by key, fitted to the model in use."""
+
+    def fitted(key: str) -> Format:
+        format_ = FORMATS[key]
+        if local is not None:
+            return demo(format_, section_tokens=local.section_tokens)
+        sections = tuple(
+            replace(spec, max_tokens=min(spec.max_tokens, settings.section_tokens)) if spec.words else spec
+            for spec in format_.sections
+        )
+        return replace(format_, sections=sections, plan_tokens=min(format_.plan_tokens, settings.plan_tokens))
+
+    return fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The running parts of one Slack app."""
+
+    identity: AppIdentity
+    queue: Queue
+    answering: Answering
+    transport: Transport
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take and answer questions until ``stop``; hand over what is running then."""
+        worker = asyncio.create_task(
+            self.queue.run_worker(self.answering.answer, give_up=self.answering.give_up), name="worker"
+        )
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await self.transport.start()
+            await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self.transport.aclose()
+            self.queue.drain()
+            stopped.cancel()
+            await worker
+
+
+@asynccontextmanager
+async def application(settings: Settings, *, local: DemoModel | None = None) -> AsyncIterator[Application]:
+    """Construct everything; raises a ``CountryAgentsError`` that says what is missing or wrong."""
+    if settings.slack_bot_token is None:
+        raise NotConfiguredError(
+            "COUNTRY_AGENTS_SLACK_BOT_TOKEN is not set. The README says where to find it."
+        )
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise NotConfiguredError(
+            "Set COUNTRY_AGENTS_SLACK_APP_TOKEN for Socket Mode, or COUNTRY_AGENTS_SLACK_SIGNING_SECRET for HTTP."
+        )
+    token = settings.slack_bot_token.get_secret_value()
+    desk = Desk(load_personas())
+    async with AsyncExitStack() as stack:
+        engine, model = engine_of(settings, local)
+        stack.push_async_callback(model.aclose)
+        url = await _store_url(settings, stack)
+        redis = open_redis(url)
+        stack.push_async_callback(redis.aclose)
+        store = TurnStore(redis)
+        queue = await Queue.open(
+            url, store=store, lease_seconds=settings.lease_seconds, concurrency=settings.turns_at_once
+        )
+        stack.push_async_callback(queue.aclose)
+        session = await stack.enter_async_context(slack_session())
+        # Who we are decides which rate budget we share, so it is asked before there is one.
+        unknown = Governor(redis, "unknown", "unknown", {})
+        identity = await SlackApi(token, unknown, session, base_url=settings.slack_api_url).identity()
+        governor = Governor(redis, identity.app_id or identity.bot_id, identity.team_id, slack_budgets())
+        api = SlackApi(token, governor, session, base_url=settings.slack_api_url)
+        reception = Reception(
+            desk=desk,
+            bot_user_id=identity.bot_user_id,
+            bound=_bound_persona(desk, identity),
+            api=api,
+            queue=queue,
+            store=store,
+            question_limit=settings.question_limit,
+            edit_window_seconds=settings.edit_window_seconds,
+        )
+        client = AsyncWebClient(token=token, base_url=settings.slack_api_url, session=session)
+        answering = Answering(api, store, engine, desk, format_for(settings, local))
+        secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
+        app = bolt_app(identity, token=token, signing_secret=secret, client=client)
+        register(app, reception)
+        transport: Transport
+        if settings.slack_app_token is not None:
+            transport = SocketTransport(app, settings.slack_app_token.get_secret_value(), client)
+        else:
+            transport = HttpTransport(app, host=settings.http_host, port=settings.http_port)
+        log.info("app.ready", app_id=identity.app_id, team=identity.team_id, personas=len(desk.personas))
+        yield Application(identity, queue, answering, transport)
+
+
+async def serve(settings: Settings, *, local: DemoModel | None = None) -> None:
+    """Run until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with application(settings, local=local) as running:
+        await running.run(stop)
+
+
+async def _store_url(settings: Settings, stack: AsyncExitStack) -> str:
+    """The Redis of the settings, or the embedded Valkey."""
+    if settings.redis_url is not None:
+        return settings.redis_url.get_secret_value()
+    embedded = await EmbeddedStore.start(settings.data_dir)
+    stack.push_async_callback(embedded.aclose, shutdown=True)
+    return embedded.url
+
+
+def _bound_persona(desk: Desk, identity: AppIdentity) -> str | None:
+    """The persona that the bot user is, when its name is a code (``@cn-01``)."""
+    name = identity.bot_user.replace("_", "-").replace(" ", "-")
+    persona = desk.by_code(name) or desk.by_code(f"{name[:2]}-{name[2:]}")
+    return persona.code if persona else None

@@ -1,0 +1,199 @@
+"""What the commands do. Only here, in ``__main__`` and in ``findings`` is anything printed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+
+from bot import app
+from bot.assessment.engine import Assignment
+from bot.assessment.events import CardChanged, Finished, Part
+from bot.doctor import examine, print_findings
+from bot.errors import CountryAgentsError
+from bot.llm.local_server import LocalServer, Threads
+from bot.llm.progress import TerminalProgress
+from bot.llm.weights import DEFAULT_WEIGHTS, load_specs, resolve
+from bot.sandbox import AppConfig, MentionShortcut, Sandbox, WorkspaceConfig
+from bot.scopes import BOT_EVENTS, REQUIRED_SCOPES
+from bot.settings import Settings
+from bot.turns import Question, turn_id_for
+from personas.desk import BRIEF, IN_DEPTH, Desk
+from personas.loader import load_personas
+
+__all__ = ["SANDBOX_PORT", "ask", "doctor", "sandbox", "serve"]
+
+SANDBOX_PORT = 8370
+"""Default port of the sandbox's page; any free one where it is taken."""
+DEMO_SECTION_TOKENS = 140
+"""Tokens of a section the demo model writes (model-facts.md: a complete answer within four minutes)."""
+DEMO_SAMPLING = {"temperature": 0.35, "min_p": 0.06, "repeat_penalty": 1.1, "cache_prompt": True}
+"""What keeps a small model on topic (model-facts.md, "Prompting a small model")."""
+
+
+class UnknownPersonaError(CountryAgentsError):
+    """Nobody on the desk goes by that name."""
+
+    user_message = "Nobody on the desk goes by that name."
+
+
+async def serve(settings: Settings) -> int:
+    """Run in the configured Slack workspace until interrupted."""
+    await app.serve(settings)
+    return 0
+
+
+async def doctor(settings: Settings) -> int:
+    """Print what is missing or wrong."""
+    return print_findings(await examine(settings))
+
+
+async def sandbox(settings: Settings, *, port: int) -> int:
+    """A workspace on this machine, its page, and the desk in it."""
+    desk = Desk(load_personas())
+    async with _model_for_demo(settings) as local:
+        store = (
+            settings.redis_url.get_secret_value().split("@")[-1] if settings.redis_url else "embedded Valkey"
+        )
+        model = f"{local.name} (demo model, not an assessment)" if local else f"{settings.model}"
+        agent = AppConfig(
+            scopes=tuple(REQUIRED_SCOPES), events=(*BOT_EVENTS, "agent_session_stopped"), commands=()
+        )
+        config = WorkspaceConfig(
+            apps=(agent,),
+            mentions=tuple(
+                MentionShortcut(
+                    persona.code, persona.name, f"<@{agent.bot_user_id}> {persona.code}", persona.icon_emoji
+                )
+                for persona in desk.personas
+            ),
+            info={"model": model, "store": store},
+        )
+        async with _sandbox_on(config, port) as workspace:
+            _print_welcome(workspace.page_url, model, store, demo=local is not None)
+            settings = settings.model_copy(
+                update={
+                    "slack_bot_token": SecretStr(agent.bot_token),
+                    "slack_app_token": SecretStr(agent.app_token),
+                    "slack_signing_secret": SecretStr(agent.signing_secret),
+                    "slack_api_url": workspace.api_url,
+                }
+            )
+            await app.serve(settings, local=local)
+    return 0
+
+
+async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -> int:
+    """Print an assessment while it streams. No Slack and no store are needed."""
+    desk = Desk(load_personas())
+    found = desk.by_code(persona) or desk.address(f"{persona}: {question}").persona
+    if found is None:
+        codes = ", ".join(member.code for member in desk.personas)
+        raise UnknownPersonaError(f"There is no {persona} on the desk. Ask one of: {codes}.")
+    now = datetime.now(UTC)
+    async with _model_for_demo(settings) as local:
+        engine, model = app.engine_of(settings, local)
+        format_ = app.format_for(settings, local)(BRIEF if brief else IN_DEPTH)
+        turn_id = turn_id_for("terminal", str(os.getpid()), str(now.timestamp()))
+        assignment = Assignment(turn_id, found, format_, Question(question), now)
+        try:
+            async with aclosing(engine.run(assignment)) as events:
+                async for event in events:
+                    if isinstance(event, Part):
+                        print(event.text, end="", flush=True)
+                    elif isinstance(event, CardChanged):
+                        _print_aside(event.banners)
+                    elif isinstance(event, Finished):
+                        print()
+                        _print_aside((*event.report.problems, event.report.check_line, *event.report.notices))
+                        return 1 if event.report.problems else 0
+        finally:
+            await model.aclose()
+    return 0
+
+
+@asynccontextmanager
+async def _model_for_demo(settings: Settings) -> AsyncIterator[app.DemoModel | None]:
+    """The local model, running, where no other one is configured."""
+    if settings.model_key is not None or settings.model_url is not None:
+        yield None
+        return
+    choice = DEFAULT_WEIGHTS if settings.local_model == "auto" else settings.local_model
+    stop = threading.Event()
+    try:
+        path = await asyncio.to_thread(
+            resolve, choice, settings.data_dir / "models", TerminalProgress(sys.stderr), stop=stop
+        )
+    finally:
+        stop.set()
+    threads = Threads.for_this_machine()
+    if settings.local_threads is not None:
+        threads = Threads(generation=settings.local_threads, prompt=settings.local_threads)
+    log_path = settings.data_dir / "local-model.log"
+    server = await LocalServer.start(path, threads=threads, log_path=log_path)
+    try:
+        yield app.DemoModel(
+            url=server.url,
+            key=server.key,
+            name=_label(choice, path),
+            extra=dict(DEMO_SAMPLING),
+            section_tokens=DEMO_SECTION_TOKENS,
+        )
+    finally:
+        await server.aclose()
+
+
+def _label(choice: str, path: Path) -> str:
+    spec = load_specs().get(choice)
+    return spec.label if spec else path.stem
+
+
+@asynccontextmanager
+async def _sandbox_on(config: WorkspaceConfig, port: int) -> AsyncIterator[Sandbox]:
+    """The sandbox on the wanted port, or on any free one."""
+    workspace = Sandbox(config, port=port)
+    try:
+        await workspace.start()
+    except OSError:
+        structlog.get_logger().warning("sandbox.port_taken", port=port)
+        workspace = Sandbox(config, port=0)
+        await workspace.start()
+    try:
+        yield workspace
+    finally:
+        await workspace.aclose()
+
+
+def _print_welcome(page_url: str, model: str, store: str, *, demo: bool) -> None:
+    lines = [
+        "",
+        f"  The sandbox workspace is at  {page_url}",
+        f"  Model: {model}",
+        f"  Store: {store}",
+        "",
+        "  Type  @CN-01  and a question into the channel, and watch the thread.",
+    ]
+    if demo:
+        lines.append("  A real model: start again with OPENAI_API_KEY set, or COUNTRY_AGENTS_MODEL_URL.")
+    lines += [
+        "  A real store: COUNTRY_AGENTS_REDIS_URL.  A real Slack: see the README, then `country-agents serve`.",
+        "  Stop with Ctrl-C.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _print_aside(lines: tuple[str, ...]) -> None:
+    """Not part of the answer: goes to stderr, so that the answer can be piped."""
+    with contextlib.suppress(BrokenPipeError):
+        for line in lines:
+            print(f"[{line}]", file=sys.stderr, flush=True)

@@ -1,0 +1,159 @@
+"""How events come in: Socket Mode or signed HTTP. Slack gets its ack when the handler is done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.api import AppIdentity
+
+__all__ = ["EVENTS_PATH", "HttpTransport", "SocketTransport", "Transport", "bolt_app"]
+
+log = structlog.get_logger()
+
+EVENTS_PATH = "/slack/events"
+BODY_BYTES = 1024 * 1024
+"""Bytes: Slack's largest payloads (views) stay under 250 kB."""
+STOP_SECONDS = 3.0
+"""Seconds that events being taken may still need when the program ends: Slack's own limit for an ack."""
+
+
+class Transport(Protocol):
+    """A way in."""
+
+    async def start(self) -> None:
+        """Begin to take events."""
+        ...
+
+    async def aclose(self) -> None:
+        """Take no more; finish the events being taken."""
+        ...
+
+
+def bolt_app(identity: AppIdentity, *, token: str, signing_secret: str, client: AsyncWebClient) -> AsyncApp:
+    """A Bolt app that acknowledges only what its handlers have handed over."""
+
+    async def authorize(**_: Any) -> AuthorizeResult:  # noqa: ANN401 - Bolt's signature
+        # Known since the start: Bolt would ask auth.test again inside the first event's three seconds.
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=identity.team_id,
+            bot_token=token,
+            bot_id=identity.bot_id,
+            bot_user_id=identity.bot_user_id,
+        )
+
+    with _without_slack_variables():
+        return AsyncApp(
+            authorize=authorize,
+            signing_secret=signing_secret,
+            client=client,
+            process_before_response=True,
+            # Without a secret there is Socket Mode only, where the socket itself is authenticated.
+            request_verification_enabled=bool(signing_secret),
+            attaching_conversation_kwargs_enabled=False,
+        )
+
+
+@contextmanager
+def _without_slack_variables() -> Iterator[None]:
+    """Bolt reads ``SLACK_*`` by itself: with a client id and secret it would turn OAuth on and drop the
+    token (slack-platform.md, 4).
+    """
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+class SocketTransport:
+    """Socket Mode: a WebSocket that we open."""
+
+    def __init__(self, app: AsyncApp, app_token: str, client: AsyncWebClient) -> None:
+        self._handler = _ConcurrentSocketHandler(app, app_token, web_client=client)
+
+    async def start(self) -> None:
+        """Connect; reconnects by itself from then on."""
+        await self._handler.connect_async()  # type: ignore[no-untyped-call]
+        log.info("transport.connected", transport="socket")
+
+    async def aclose(self) -> None:
+        """Disconnect, after the events being taken."""
+        await self._handler.finish()
+        await self._handler.close_async()  # type: ignore[no-untyped-call]
+
+
+class _ConcurrentSocketHandler(AsyncSocketModeHandler):
+    """Bolt's handler works one envelope after the other: a slow one would delay every ack behind it."""
+
+    def __init__(self, app: AsyncApp, app_token: str, *, web_client: AsyncWebClient) -> None:
+        super().__init__(app, app_token, web_client=web_client)
+        self._taking: set[asyncio.Task[None]] = set()
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
+        """Take an envelope in a task of its own."""
+        task = asyncio.create_task(super().handle(client, req))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def finish(self) -> None:
+        """Wait for the envelopes being taken."""
+        if self._taking:
+            await asyncio.wait(self._taking, timeout=STOP_SECONDS)
+
+
+class HttpTransport:
+    """Signed HTTP: ``POST /slack/events``, and ``GET /healthz`` for whoever watches the process."""
+
+    def __init__(self, app: AsyncApp, *, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self.port = port
+        """The port in use: another one where 0 was asked for."""
+
+    async def start(self) -> None:
+        """Listen."""
+        server = web.Application(client_max_size=BODY_BYTES)
+        server.router.add_post(EVENTS_PATH, self._take)
+        server.router.add_get("/healthz", _healthy)
+        self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=STOP_SECONDS)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        addresses = self._runner.addresses
+        self.port = addresses[0][1] if addresses else self._port
+        log.info("transport.listening", transport="http", port=self.port)
+
+    async def aclose(self) -> None:
+        """Stop listening, after the requests being taken."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        # Bolt answers 500 with a traceback to a timestamp that is no number (slack-platform.md, 5).
+        if not request.headers.get("X-Slack-Request-Timestamp", "").isdecimal():
+            return web.Response(status=401, text="not signed")
+        response: web.Response = await to_aiohttp_response(
+            await self._app.async_dispatch(await to_bolt_request(request))
+        )
+        return response
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="ok\n")

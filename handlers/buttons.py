@@ -1,0 +1,47 @@
+"""Buttons on our messages, and Slack's own stop."""
+
+from __future__ import annotations
+
+from bot.reception import Reception
+from bot.slack import cards
+from handlers.parsing import Action, StopPressed
+
+__all__ = ["ask_edited", "ask_once_more", "stop_stream", "stop_turn"]
+
+
+async def stop_turn(action: Action, reception: Reception) -> None:
+    """The stop button on the card."""
+    await reception.stop(action.value, action.user_id)
+
+
+async def stop_stream(pressed: StopPressed, reception: Reception) -> None:
+    """Slack's own stop: it names the messages that were streaming."""
+    for message_ts in pressed.streaming_message_ts:
+        turn_id = await reception.store.turn_of_message(pressed.team_id, pressed.channel, message_ts)
+        if turn_id is not None:
+            await reception.stop(turn_id, pressed.user_id)
+            return
+    turn_id = await reception.store.running(pressed.team_id, pressed.channel, pressed.thread_ts)
+    if turn_id is not None:
+        await reception.stop(turn_id, pressed.user_id)
+
+
+async def ask_once_more(action: Action, reception: Reception) -> None:
+    """ "Try again" on a failed or stopped answer."""
+    await _say_if_forgotten(await reception.ask_anew(action.value), action, reception)
+
+
+async def ask_edited(action: Action, reception: Reception) -> None:
+    """ "Ask again with the new text"."""
+    await _say_if_forgotten(await reception.ask_offered(action.value), action, reception)
+
+
+async def _say_if_forgotten(found: bool, action: Action, reception: Reception) -> None:  # noqa: FBT001
+    if not found:
+        await reception.whisper(
+            cards.forgotten_notice(),
+            team_id=action.team_id,
+            channel=action.channel,
+            user_id=action.user_id,
+            thread_ts=action.thread_ts,
+        )

@@ -1,0 +1,76 @@
+"""Mentions in channels: a question to a persona, and the offer to ask again after an edit."""
+
+from __future__ import annotations
+
+from bot.reception import Reception
+from bot.slack import cards
+from bot.turns import Question, Turn, turn_id_for
+from handlers.parsing import EditedMention, Mention
+from personas.desk import Address
+
+__all__ = ["answer_mention", "offer_again"]
+
+
+async def answer_mention(mention: Mention, reception: Reception) -> None:
+    """Hand the question over, or say privately what is missing."""
+    address = reception.desk.address(mention.text, bound=reception.bound)
+    notice = _missing(mention, address, reception)
+    if notice is None:
+        await reception.take(_turn(mention, address))
+        return
+    await reception.whisper(
+        notice,
+        team_id=mention.team_id,
+        channel=mention.channel,
+        user_id=mention.user_id,
+        thread_ts=mention.thread_ts if mention.in_thread else None,
+        once=mention.message_ts,
+    )
+
+
+async def offer_again(edited: EditedMention, reception: Reception) -> None:
+    """Offer to ask the changed question, for as long as the edit window is open."""
+    mention = edited.mention
+    address = reception.desk.address(mention.text, bound=reception.bound)
+    too_late = edited.seconds_after > reception.edit_window_seconds
+    if too_late or address.persona is None or _missing(mention, address, reception):
+        return
+    # The key holds the edit's own time: each edit may be offered once.
+    turn_id = await reception.offer(_turn(mention, address))
+    await reception.whisper(
+        cards.ask_again_notice(turn_id),
+        team_id=mention.team_id,
+        channel=mention.channel,
+        user_id=mention.user_id,
+        thread_ts=mention.thread_ts if mention.in_thread else None,
+        once=edited.edited_ts,
+    )
+
+
+def _missing(mention: Mention, address: Address, reception: Reception) -> cards.Notice | None:
+    """What keeps the question from being asked, in a sentence, or ``None``."""
+    if address.persona is None:
+        return cards.desk_notice(reception.desk.personas, address.nearest, bot_user_id=reception.bot_user_id)
+    if not address.text.strip() and not mention.quoted:
+        return cards.how_to_ask_notice(address.persona, bot_user_id=reception.bot_user_id)
+    length = len(address.text) + sum(len(quoted.text) for quoted in mention.quoted)
+    if length > reception.question_limit:
+        return cards.too_long_notice(length, reception.question_limit)
+    return None
+
+
+def _turn(mention: Mention, address: Address) -> Turn:
+    assert address.persona is not None, "checked by _missing"
+    return Turn(
+        turn_id=turn_id_for(mention.team_id, mention.channel, mention.message_ts),
+        team_id=mention.team_id,
+        channel=mention.channel,
+        thread_ts=mention.thread_ts,
+        message_ts=mention.message_ts,
+        user_id=mention.user_id,
+        user_team_id=mention.user_team_id,
+        persona=address.persona.code,
+        format=address.format,
+        question=Question(address.text, mention.quoted),
+        asked_at=mention.asked_at,
+    )
