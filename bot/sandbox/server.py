@@ -51,7 +51,7 @@ class Sandbox:
         self.page_url = ""
 
     async def start(self) -> None:
-        """Listen on loopback and fill in ``api_url`` and ``page_url``. Raises OSError when a port is taken."""
+        """Listen on loopback and fill in ``api_url`` and ``page_url``. Raises OSError for a taken port."""
         listening = _listen(self._port)
         port = listening.getsockname()[1]
         base_url = f"http://{_HOST}:{port}/"
