@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from docket import CurrentExecution, Docket, Execution, Retry, Worker
@@ -158,6 +158,7 @@ class Queue:
         self._draining = asyncio.Event()
         self._runs: dict[str, TurnRun] = {}
         self._answers: set[asyncio.Task[Outcome | None]] = set()
+        self._jobs: set[asyncio.Task[Any]] = set()
         self._answer: Answer | None = None
         self._give_up: GiveUp | None = None
 
@@ -268,7 +269,9 @@ class Queue:
             # Redis is away, so nothing can be handed over: the leases will run out instead.
             log.warning("worker.drained_without_redis", turns=len(self._runs))
             jobs.cancel()
-        await asyncio.gather(jobs, *watchers, return_exceptions=True)
+            for job in self._jobs:  # docket is not past taking itself off the list of workers
+                job.cancel()
+        await asyncio.gather(jobs, *watchers, *self._jobs, return_exceptions=True)
         log.info("worker.drained")
 
     async def _answer_thread(
@@ -279,6 +282,9 @@ class Queue:
         execution: Execution = CurrentExecution(),  # noqa: B008
     ) -> None:
         """The job: answer a thread's turns, oldest first, until none is left."""
+        if (job := asyncio.current_task()) is not None:
+            self._jobs.add(job)  # it goes on after us, while docket files its end
+            job.add_done_callback(self._jobs.discard)
         while True:
             if self._draining.is_set():
                 retry.after(NOW)
