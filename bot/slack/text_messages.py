@@ -281,6 +281,12 @@ class TextMessages:
             message.overflowed = True
             await self._stop_quietly(message)
             await self._rewrite(message, message.sent)
+        if isinstance(error, StoppedByUserError):
+            # The reader's stop ends the stream only once we do, too.
+            await self._stop_quietly(message)
+            if self._delta(message, message.sent, closing=True):
+                await self._rewrite(message, message.sent)
+        message.acknowledged_bytes = len(self._shown(message, message.sent, closed=True).encode())
         await self._close(message, message.sent)
         if isinstance(error, StoppedByUserError):
             raise error
@@ -319,7 +325,7 @@ class TextMessages:
                 ts=_ts(message),
                 metadata=part_metadata(self._turn_id, TEXT, message.number),
             )
-        except (StreamExpiredError, TextTooLongError, MessageMissingError) as error:
+        except (StreamExpiredError, TextTooLongError, MessageMissingError, StoppedByUserError) as error:
             log.info("stream.already_ended", turn_id=self._turn_id, part=message.number, code=error.code)
 
     async def settle(self, message: TextMessage) -> bool:

@@ -57,9 +57,12 @@ _NAKED_SCHEME: Final = re.compile(
     r"(?=[^\s])[^\s<>]*",
     re.IGNORECASE,
 )
-_EMAIL: Final = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+\.[^\s@<>()\[\],;:\".]{2,}")
+_EMAIL: Final = re.compile(
+    # Bounded as addresses are (RFC 5321), so that a long text without spaces costs no more than another.
+    r"[^\s@<>()\[\],;:\"]{1,64}@[^\s@<>()\[\],;:\"]{1,253}\.[^\s@<>()\[\],;:\".]{2,63}"
+)
 _WWW: Final = re.compile(r"(?<!\w)www[.。][^\s<>\"”»]+", re.IGNORECASE)
-_DOTTED: Final = re.compile(r"[\w\-]+(?:[.。][\w\-]+)+")
+_DOTTED: Final = re.compile(r"(?<![\w\-])[\w\-]+(?:[.。][\w\-]+)+")
 _AT: Final = re.compile(r"@(?=[\w<!#&])")
 _OPENING: Final = re.compile(r"<(?![=\d~≈$€£¥.]|[ \u00a0\u202f\u2009](?![!@#/\s]|$))")
 _LINK_JOINTS: Final = re.compile(r"\](?=[(\[:])")

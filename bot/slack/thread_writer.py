@@ -88,6 +88,7 @@ class ThreadWriter:
         self._task: asyncio.Task[None] | None = None
         self._failed = asyncio.Event()
         self._closing = False
+        self._footer_begun = False
         self._allowed_urls: set[str] = set()
 
     # Card -------------------------------------------------------------------------------------------
@@ -141,10 +142,10 @@ class ThreadWriter:
     async def finish(self, footer: Message) -> DeliveredText:
         """Deliver what is left, check that all of it arrived, and close the thread with the footer."""
         self._closing = True
-        task = self._start()
+        self._start()
         self._delivery.complete()
         try:
-            await task
+            await self._delivered()
         finally:
             await self._status.aclose()
         account = self._delivery.account()
@@ -167,7 +168,7 @@ class ThreadWriter:
         if self._task is not None or self._resumed:
             self._delivery.interrupt(safe_markdown(note).text)
             try:
-                await self._start()
+                await self._delivered()
             except SlackGoneError:
                 raise
             except SlackError as error:
@@ -202,6 +203,14 @@ class ThreadWriter:
             self._task.add_done_callback(self._ended)
         return self._task
 
+    async def _delivered(self) -> None:
+        """Wait for the delivery without being able to cancel it: whoever waits may be cancelled and
+        somebody else still wants the message to end well.
+        """
+        task = self._start()
+        await asyncio.wait({task})
+        task.result()
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         # Reading the exception here also tells asyncio that somebody knows of it.
         if not task.cancelled() and task.exception() is not None:
@@ -215,7 +224,8 @@ class ThreadWriter:
 
     async def _post_footer(self, footer: Message) -> None:
         if self._footer_ts is None:
-            self._footer_ts = await self._post_once(FOOTER, footer, look_first=self._resumed)
+            look_first, self._footer_begun = self._resumed or self._footer_begun, True
+            self._footer_ts = await self._post_once(FOOTER, footer, look_first=look_first)
             await self._journal.record(footer_ts=self._footer_ts)
 
     async def _post_once(self, kind: str, message: Message, *, look_first: bool) -> str:

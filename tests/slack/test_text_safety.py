@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,3 +133,14 @@ def test_escapes_mrkdwn_signs() -> None:
 def test_plain_text_is_one_line() -> None:
     """A header never breaks."""
     assert safe_plain("China,\n  U.S.\tStrike").text == "China, U.S. Strike"
+
+
+@pytest.mark.parametrize(
+    "piece", ["中", "a", "a@", "&amp;", "[x](", "<", "a-", "a.", "\u200d", "http://", "](x)"]
+)
+def test_endless_text_costs_no_more_than_its_length(piece: str) -> None:
+    """A model's endless line cannot stall the process: no pattern looks at text again and again."""
+    text = piece * 30_000 + "@.com"
+    started = time.process_time()
+    safe_markdown(text)
+    assert time.process_time() - started < 2.0

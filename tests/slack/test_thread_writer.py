@@ -18,6 +18,7 @@ from tests.slack.conftest import (
     SENDER,
     TURN,
     Desk,
+    MemoryJournal,
     document_of,
     markdown_of,
     section,
@@ -260,6 +261,7 @@ async def test_slacks_own_stop_ends_the_turn(desk: Desk) -> None:
         writer.write(parts[3])
     await writer.interrupt(CARD, FOOTER)
     assert kinds(desk)[-1] == "footer"
+    assert not [message for message in desk.replies() if message.is_streaming]
 
 
 async def test_an_interruption_ends_the_message_within_a_second(desk: Desk) -> None:
@@ -279,6 +281,41 @@ async def test_an_interruption_ends_the_message_within_a_second(desk: Desk) -> N
     assert document_of(desk.texts()) == document_of([whole(parts[:8]), "_Stopped by @ dana._"])
     assert not [message for message in desk.replies() if message.is_streaming]
     assert kinds(desk) == ["text", "footer"]
+
+
+async def test_whoever_waits_for_the_end_may_be_cancelled(desk: Desk) -> None:
+    """A stop while the last text is on its way still ends the message and posts one footer."""
+    parts = assessment(sections=1)
+    writer = desk.writer()
+    for part in parts:
+        writer.write(part)
+        await asyncio.sleep(0.005)
+    desk.governor.wait_seconds = {"chat.stopStream": 30.0}
+    finishing = asyncio.create_task(writer.finish(FOOTER))
+    await asyncio.sleep(0.1)
+    finishing.cancel()
+    await asyncio.wait({finishing})
+    await writer.interrupt(CARD, FOOTER)
+    assert document_of(desk.texts()) == document_of([whole(parts), "_Stopped._"])
+    assert kinds(desk) == ["text", "footer"]
+
+
+async def test_many_turns_at_once_are_complete_within_slacks_tiers(desk: Desk) -> None:
+    """Slack's limits only make it slower."""
+    workspace = desk.sandbox.workspace
+    tiers = {**workspace.limits.tiers, "t2": 3, "t3": 30, "t4": 8}
+    workspace.limits = dataclasses.replace(
+        workspace.limits, tiers=tiers, tier_window_seconds=1.0, posts_per_second=50.0
+    )
+    workspace.rate_limits = True
+    parts = assessment(sections=2, bullets=4)
+    desks = []
+    for _ in range(6):
+        ts = await desk.sandbox.post_as_user("U0DANA", desk.channel, "<@U0AGENTS> CN-01 and now?")
+        desks.append(dataclasses.replace(desk, thread_ts=ts, journal=MemoryJournal()))
+    await asyncio.gather(*(stream(each, parts, pause=0.03) for each in desks))
+    assert {document_of(each.texts()) for each in desks} == {document_of([whole(parts)])}
+    assert any(call.status == 429 for call in desk.sandbox.calls)
 
 
 async def test_a_place_that_is_gone_ends_the_turn(desk: Desk) -> None:
