@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answering import Answering
+from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
-from bot.assessment.formats import FORMATS, Format, demo
+from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
 from bot.errors import CountryAgentsError
 from bot.jobs import Queue
@@ -25,17 +26,27 @@ from bot.reception import Reception
 from bot.retrying import RetryPolicy
 from bot.settings import Settings
 from bot.slack.api import AppIdentity, SlackApi, slack_session
-from bot.slack.limits import slack_budgets
+from bot.slack.limits import WriterLimits, slack_budgets
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
-from bot.store.governor import Governor
+from bot.store.governor import Budget, Governor
 from bot.store.turn_store import TurnStore
 from bot.transports import HttpTransport, SocketTransport, Transport, bolt_app
 from handlers.registration import register
 from personas.desk import Desk
 from personas.loader import load_personas
 
-__all__ = ["DEMO_LABEL", "DemoModel", "NotConfiguredError", "application", "engine_of", "format_for", "serve"]
+__all__ = [
+    "DEMO_LABEL",
+    "Application",
+    "DemoModel",
+    "NotConfiguredError",
+    "SlackPace",
+    "application",
+    "engine_of",
+    "format_for",
+    "serve",
+]
 
 log = structlog.get_logger()
 
@@ -64,6 +75,14 @@ class DemoModel:
     section_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class SlackPace:
+    """How fast Slack is written to: Slack's own limits. A test's workspace may run faster than Slack."""
+
+    limits: WriterLimits = field(default_factory=WriterLimits)
+    budgets: Mapping[str, Budget] = field(default_factory=slack_budgets)
+
+
 def endpoint_of(settings: Settings, local: DemoModel | None) -> ModelEndpoint:
     """Which model server to call, and how."""
     if local is not None:
@@ -80,8 +99,8 @@ def endpoint_of(settings: Settings, local: DemoModel | None) -> ModelEndpoint:
         )
     if settings.model_key is None and settings.model_url is None:
         raise NotConfiguredError(
-            "No model is configured: set COUNTRY_AGENTS_MODEL_KEY (OpenAI), or COUNTRY_AGENTS_MODEL_URL for a "
-            "compatible server. `country-agents sandbox` runs without either."
+            "No model is configured: set COUNTRY_AGENTS_MODEL_KEY (OpenAI), or COUNTRY_AGENTS_MODEL_URL for "
+            "a compatible server. `country-agents sandbox` runs without either."
         )
     efforts = {Role.PLAN: settings.plan_effort, Role.SECTION: settings.section_effort}
     models = {Role.PLAN: settings.plan_model, Role.SECTION: settings.section_model}
@@ -158,7 +177,9 @@ class Application:
 
 
 @asynccontextmanager
-async def application(settings: Settings, *, local: DemoModel | None = None) -> AsyncIterator[Application]:
+async def application(
+    settings: Settings, *, local: DemoModel | None = None, pace: SlackPace | None = None
+) -> AsyncIterator[Application]:
     """Construct everything; raises a ``CountryAgentsError`` that says what is missing or wrong."""
     if settings.slack_bot_token is None:
         raise NotConfiguredError(
@@ -166,8 +187,10 @@ async def application(settings: Settings, *, local: DemoModel | None = None) -> 
         )
     if settings.slack_app_token is None and settings.slack_signing_secret is None:
         raise NotConfiguredError(
-            "Set COUNTRY_AGENTS_SLACK_APP_TOKEN for Socket Mode, or COUNTRY_AGENTS_SLACK_SIGNING_SECRET for HTTP."
+            "Set COUNTRY_AGENTS_SLACK_APP_TOKEN for Socket Mode, or COUNTRY_AGENTS_SLACK_SIGNING_SECRET for "
+            "HTTP."
         )
+    pace = pace or SlackPace()
     token = settings.slack_bot_token.get_secret_value()
     desk = Desk(load_personas())
     async with AsyncExitStack() as stack:
@@ -181,12 +204,12 @@ async def application(settings: Settings, *, local: DemoModel | None = None) -> 
             url, store=store, lease_seconds=settings.lease_seconds, concurrency=settings.turns_at_once
         )
         stack.push_async_callback(queue.aclose)
-        session = await stack.enter_async_context(slack_session())
+        session = await stack.enter_async_context(slack_session(pace.limits))
         # Who we are decides which rate budget we share, so it is asked before there is one.
         unknown = Governor(redis, "unknown", "unknown", {})
         identity = await SlackApi(token, unknown, session, base_url=settings.slack_api_url).identity()
-        governor = Governor(redis, identity.app_id or identity.bot_id, identity.team_id, slack_budgets())
-        api = SlackApi(token, governor, session, base_url=settings.slack_api_url)
+        governor = Governor(redis, identity.app_id or identity.bot_id, identity.team_id, pace.budgets)
+        api = SlackApi(token, governor, session, base_url=settings.slack_api_url, limits=pace.limits)
         reception = Reception(
             desk=desk,
             bot_user_id=identity.bot_user_id,
@@ -197,7 +220,8 @@ async def application(settings: Settings, *, local: DemoModel | None = None) -> 
             question_limit=settings.question_limit,
             edit_window_seconds=settings.edit_window_seconds,
         )
-        client = AsyncWebClient(token=token, base_url=settings.slack_api_url, session=session)
+        # Without a token: Bolt gets it from ``authorize`` and would complain of two.
+        client = AsyncWebClient(base_url=settings.slack_api_url, session=session)
         answering = Answering(api, store, engine, desk, format_for(settings, local))
         secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
         app = bolt_app(identity, token=token, signing_secret=secret, client=client)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from bot.assessment import prompts
+from bot.assessment import demo, prompts
 from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
 from bot.assessment.events import CardChanged
 from bot.assessment.printing import Data
@@ -31,6 +32,7 @@ class DataStage:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._other = demo.counterparty(run.evidence, run.persona)
         self.plan = asyncio.create_task(self._make_plan(), name="plan")
         self.outlook = asyncio.create_task(self._make_outlook(), name="outlook")
         self.watch = asyncio.create_task(self._make_watch(), name="watch")
@@ -48,10 +50,8 @@ class DataStage:
 
     async def _make_plan(self) -> Plan:
         run = self._run
-        instruction = prompts.plan_instruction(run.format).replace("{the_country}", run.persona.the_country)
-        data = await self._ask(
-            "plan", plan_schema(run.format, run.persona), instruction, run.format.plan_tokens
-        )
+        instruction = self._instruction("plan", None)
+        data = await self._ask("plan", self._schema("plan", None), instruction, run.format.plan_tokens)
         plan = self._reader(None).plan(data)
         if not plan.judgments:
             run.problems.append("The plan could not be read, so there are no judgments with likelihoods.")
@@ -63,9 +63,7 @@ class DataStage:
         if "outlook" not in run.format.calls:
             return Outlook()
         plan = await self.plan
-        schema = outlook_schema(run.format, plan)
-        instruction = prompts.outlook_instruction(run.format)
-        data = await self._ask_or_do_without("outlook", schema, instruction, plan, run.format.outlook_tokens)
+        data = await self._ask_or_do_without("outlook", plan, run.format.outlook_tokens)
         return self._reader(plan).outlook(data, plan)
 
     async def _make_watch(self) -> Watch:
@@ -73,24 +71,38 @@ class DataStage:
         if "watch" not in run.format.calls:
             return Watch(epigraph_id=run.persona.epigraphs[0].id)
         plan = await self.plan
-        schema = watch_schema(run.format, plan, run.persona)
-        instruction = prompts.watch_instruction(run.format)
-        data = await self._ask_or_do_without("watch", schema, instruction, plan, run.format.watch_tokens)
+        data = await self._ask_or_do_without("watch", plan, run.format.watch_tokens)
         return self._reader(plan).watch(data, plan)
 
     def _reader(self, plan: Plan | None) -> DataReader:
         run = self._run
         today = run.assignment.as_of.date()
-        return DataReader(run.format, run.persona, run.tables(plan), today, run.accounts.counts)
+        return DataReader(
+            replace(run.format, compact=False), run.persona, run.tables(plan), today, run.accounts.counts
+        )
 
-    async def _ask_or_do_without(
-        self, name: str, schema: JsonSchema, instruction: str, plan: Plan, max_tokens: int
-    ) -> dict[str, Any]:
+    def _instruction(self, name: str, plan: Plan | None) -> str:
         run = self._run
-        instruction = prompts.data_instruction(instruction, plan, run.format, run.names(plan))
+        if run.format.compact:
+            return demo.data_instruction(name, run.persona, self._other)
+        return prompts.data_instruction(name, plan, run.format, run.names(plan))
+
+    def _schema(self, name: str, plan: Plan | None) -> JsonSchema:
+        run = self._run
+        if run.format.compact:
+            return demo.data_schema(name, run.persona, self._other)
+        if plan is None:
+            return plan_schema(run.format, run.persona)
+        if name == "outlook":
+            return outlook_schema(run.format, plan)
+        return watch_schema(run.format, plan, run.persona)
+
+    async def _ask_or_do_without(self, name: str, plan: Plan, max_tokens: int) -> dict[str, Any]:
+        run = self._run
+        instruction = self._instruction(name, plan)
         title = {"outlook": "outlook", "watch": "watch list"}[name]
         try:
-            data = await self._ask(name, schema, instruction, max_tokens)
+            data = await self._ask(name, self._schema(name, plan), instruction, max_tokens)
         except ModelConfigurationError:
             raise
         except ModelError as error:
@@ -109,6 +121,7 @@ class DataStage:
         for _ in range(ATTEMPTS):
             data = parse_object(await self._collect(name, asked, schema, max_tokens)) or {}
             if any(data.values()):
+                data = demo.expanded(name, data, self._other) if run.format.compact else data
                 break
             data = {}
             run.accounts.counts[f"unreadable_{name}"] += 1

@@ -99,15 +99,19 @@ class Display:
             run.put(line_part(spec.lead.format_map(names), section=spec.key))
         renderer = self._renderer(spec, plan)
         held: list[Unit] = []
+        paragraphs = 0
         while units := await draft.next_units():
             if not draft.complete:
                 self._sections.checkpoint(draft)  # before it is shown: a torn section is continued from here
             for unit in units:
                 held.append(unit)
+                paragraphs += unit.kind is not Kind.SENTENCE
                 if not spec.prints_inside:
                     self._render(renderer, held)
                 elif unit.kind is not Kind.SENTENCE:
                     self._render(renderer, held, but=1)  # the last paragraph waits for what stands before it
+        if paragraphs == 1:
+            self._render(renderer, held)
         for block in spec.prints:
             units = print_block(block, await self._data.needed(source_call(block)))
             self._render(renderer, units)

@@ -260,6 +260,7 @@ class _UnitFilter:
         return text
 
     def _repeats(self, text: str) -> bool:
+        text = re.sub(r"^[^:]{2,60}:\**\s+", "", text)  # the same sentence under another label is no new one
         if any(jaccard(text, known) >= SAME for known in self._bullets):
             self._counts["repetition"] += 1
             return True

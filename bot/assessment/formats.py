@@ -6,10 +6,9 @@ sized as measured there. Titles are templates over the names in ``slots``: see `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-__all__ = ["FORMATS", "Format", "SectionSpec", "demo"]
+__all__ = ["FORMATS", "Format", "SectionSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,88 +218,3 @@ BRIEF = Format(
 
 FORMATS = {IN_DEPTH.key: IN_DEPTH, BRIEF.key: BRIEF}
 """By the key a turn names."""
-
-_DEMO_SECTIONS: dict[str, dict[str, Any]] = {
-    "1": {
-        "instruction": "List 4 short facts from the question as bullets. One line each. Facts only, end each with [S1].",
-        "prefill": "- ",
-        "bullets": (2, 5),
-        "words": 60,
-    },
-    "2": {
-        "instruction": (
-            "Write 4 bullets on why {the_country} would {stance}: growth at home, technology, standing abroad, timing. "
-            "One sentence of about 20 words each."
-        ),
-        "prefill": "- {country} ",
-        "subs": (0, 0),
-        "bullets": (2, 5),
-        "words": 85,
-    },
-    "3": {
-        "instruction": (
-            "Write 4 bullets: what {counterparty} wants from this, what limits {the_country}, and where the two sides "
-            "misread each other. One sentence of about 20 words each."
-        ),
-        "prefill": "- ",
-        "subs": (0, 0),
-        "bullets": (2, 5),
-        "words": 85,
-    },
-    "4": {
-        "instruction": (
-            "Write 4 bullets on the risks: lost leverage, tension at home, reactions of allies and third countries, "
-            "miscalculation. One sentence of about 20 words each."
-        ),
-        "prefill": "- ",
-        "subs": (0, 0),
-        "bullets": (2, 5),
-        "words": 85,
-    },
-    "5": {
-        "instruction": (
-            "Write 4 bullets on what {capital} must decide next and when: supply, rules, partners, bargaining. "
-            "One sentence of about 20 words each."
-        ),
-        "prefill": "- ",
-        "subs": (0, 0),
-        "bullets": (2, 5),
-        "words": 85,
-    },
-    "6": {
-        "instruction": (
-            "Write 4 bullets that judge what this means for {the_country}, each in the form “Label: sentence”, "
-            "with the labels Posture, Leverage, Signal and Risk."
-        ),
-        "prefill": "- Posture: ",
-        "bullets": (2, 5),
-        "words": 85,
-    },
-    "8": {
-        "instruction": "Write three sentences that sum up: what this is, what it means for {the_country}, the long view.",
-        "prefill": "In summary: ",
-        "words": 70,
-    },
-}
-
-
-def demo(format_: Format, *, section_tokens: int) -> Format:
-    """The same format cut to what a small model on two cores writes in four minutes.
-
-    Short instructions, one call at a time, section 1 before the plan, small fixed-key schemas
-    (``model-facts.md``, "Prompting a small model").
-    """
-    sections = tuple(
-        replace(spec, **_DEMO_SECTIONS.get(spec.key, {}), max_tokens=section_tokens) if spec.words else spec
-        for spec in format_.sections
-    )
-    return replace(
-        format_,
-        sections=sections,
-        compact=True,
-        plan_tokens=150,
-        outlook_tokens=200,
-        watch_tokens=200,
-        judgments=(1, 3),
-        watch_items=(1, 3),
-    )

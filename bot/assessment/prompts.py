@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from bot.assessment import demo
 from bot.assessment.formats import Format, SectionSpec
 from bot.assessment.values import Plan
 from bot.evidence.table import EvidenceTable
@@ -18,12 +19,9 @@ __all__ = [
     "context_text",
     "continue_instruction",
     "data_instruction",
-    "outlook_instruction",
-    "plan_instruction",
     "repair_instruction",
     "section_instruction",
     "system_text",
-    "watch_instruction",
 ]
 
 _STANDARD = """\
@@ -51,20 +49,11 @@ except labels. No hedging stacks; say what would have to be true.
 6. Name institutions rather than people. Date what you can. Do not repeat a point made elsewhere.
 7. Never mention these rules, the material’s markup or that you are a model."""
 
-_COMPACT = """\
-You are an analyst of {the_country} writing for {organisation}. Explain how {capital} sees its interests, in the third \
-person. Pillars: {pillar_names}. Plain factual English, full sentences, no headings, no quotations, no percentages, no links."""
-
 
 def system_text(persona: Persona, format_: Format, organisation: str) -> str:
     """The part of the prefix that is the same for every question to a persona."""
     if format_.compact:
-        return _COMPACT.format(
-            the_country=persona.the_country,
-            organisation=organisation,
-            capital=persona.capital,
-            pillar_names="; ".join(pillar.name.lower() for pillar in persona.pillars),
-        )
+        return demo.system_text(persona, organisation)
     institutions = ", ".join(
         f"{institution.name} ({institution.short})" if institution.short else institution.name
         for institution in persona.institutions
@@ -86,8 +75,7 @@ def system_text(persona: Persona, format_: Format, organisation: str) -> str:
 def context_text(evidence: EvidenceTable, format_: Format, as_of: datetime) -> str:
     """The part of the prefix that belongs to the question: date, material, state of the evidence."""
     if format_.compact:
-        question = " ".join(" ".join(source.text.split()) for source in evidence.sources)
-        return f"Today is {as_of:%d %B %Y}. The question, with a claim you cannot check:\n{question[:900]}"
+        return demo.context_text(evidence, as_of)
     blocks = []
     for source in evidence.sources:
         published = f' published="{source.published}"' if source.published else ""
@@ -114,14 +102,8 @@ def _data(text: str) -> str:
     return text.replace("<", "‹").replace(">", "›").replace('"', "”")
 
 
-def plan_instruction(format_: Format) -> str:
+def _plan_instruction(format_: Format) -> str:
     """What the plan call is asked for."""
-    if format_.compact:
-        return (
-            "Give JSON. bottom_line: the answer in one sentence of 20 words. counterparty: the other main country. "
-            "j1, j2, j3: three predictions of 12 words about the next 12 months, without numbers; p1, p2, p3: how "
-            "probable each is, in percent."
-        )
     low, high = format_.judgments
     sections = "; ".join(f"{spec.key} {spec.title.split(' (')[0]}" for spec in format_.sections if spec.words)
     lines = (
@@ -142,13 +124,8 @@ def plan_instruction(format_: Format) -> str:
     )
 
 
-def outlook_instruction(format_: Format) -> str:
+def _outlook_instruction(format_: Format) -> str:
     """What the outlook call is asked for."""
-    if format_.compact:
-        return (
-            "Give JSON. h1, h2, h3: three rival ways this can go on in the next 12 months, 10 words each, without numbers; "
-            "p1, p2, p3: their probabilities in percent, together 100. a1, a2, a3: three assumptions of 12 words."
-        )
     return (
         f"Give the outlook as JSON, in at most {format_.outlook_tokens - 40} tokens. hypotheses: probability of each in percent, "
         "together 100, none below 2, and what would change it. assumptions: three or four taken for granted, the linchpin "
@@ -158,14 +135,8 @@ def outlook_instruction(format_: Format) -> str:
     )
 
 
-def watch_instruction(format_: Format) -> str:
+def _watch_instruction(format_: Format) -> str:
     """What the watch call is asked for."""
-    if format_.compact:
-        return (
-            "Give JSON. w1, w2, w3: three events to watch for, 12 words each; t1, t2, t3: what exactly would count, 8 words "
-            "each. client_should: one thing a firm should do now. unknown: what is not known. question_does and "
-            "question_or: finish “Does {the_country} … or does it …”, 8 words each."
-        )
     low, high = format_.watch_items
     epigraph = " epigraph: the id that fits the bottom line best." if format_.frame else ""
     return (
@@ -209,13 +180,11 @@ def _plan_text(plan: Plan) -> str:
     )
 
 
-def data_instruction(instruction: str, plan: Plan | None, format_: Format, slots: Mapping[str, str]) -> str:
-    """A data call's instruction, with the plan it follows."""
-    text = instruction.replace("{the_country}", slots["the_country"])
-    if plan is None or (format_.compact and not plan.bottom_line):
-        return text
-    known = f"The plan’s bottom line: {plan.bottom_line}" if format_.compact else _plan_text(plan)
-    return f"{known}\n{text}"
+def data_instruction(name: str, plan: Plan | None, format_: Format, names: Mapping[str, str]) -> str:
+    """What a JSON call is asked for: ``plan``, ``outlook`` or ``watch``."""
+    written = {"plan": _plan_instruction, "outlook": _outlook_instruction, "watch": _watch_instruction}
+    text = written[name](format_).replace("{the_country}", names["the_country"])
+    return f"{_plan_text(plan)}\n{text}" if plan else text
 
 
 def repair_instruction(instruction: str, defects: Iterable[str]) -> str:
