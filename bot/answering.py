@@ -88,6 +88,7 @@ class Answering:
         persona = self.desk.by_code(run.turn.persona)
         if persona is None:
             return
+        log.warning("answer.given_up", turn_id=run.turn.turn_id, reason=reason)
         answer = _Answer(self, run, persona)
         await answer.writer.fail(answer.card(), cards.failure(cards.GAVE_UP, run.turn.turn_id))
 
@@ -110,6 +111,7 @@ class _Answer:
             ThreadPlace(turn.team_id, turn.channel, turn.thread_ts, turn.user_id, turn.user_team_id),
             Sender(persona.display_name, persona.icon_emoji),
             turn.turn_id,
+            limits=answering.api.limits,
             delivered=run.stored.delivery,
         )
 
@@ -170,7 +172,8 @@ class _Answer:
                     report = event.report
                 else:
                     await self._take(event)
-        assert report is not None, "the engine ends with Finished or raises"
+        if report is None:
+            raise RuntimeError("the engine ended without its last event")
         delivered = await self.writer.finish(cards.footer(report, run.turn.turn_id))
         await self.writer.update_card(self.card(check_line=report.check_line))
         log.info(
