@@ -7,11 +7,13 @@ for them. Every sentence differs, as a model's would.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 from tests.support.model_replies import ModelRequest, Reply
 
@@ -19,14 +21,17 @@ __all__ = ["QUESTION", "SECTION_CHARS", "answer", "answer_with_two_repairs"]
 
 QUESTION = (
     "China, U.S. Strike Rare Earths Truce\n\n"
-    "President Trump announces that the US and China have reached a 1-year trade deal on rare earths and critical "
-    "minerals. In return, the US is cutting tariffs on China and the 1-year agreement will be “negotiated every "
-    "year.” What is your most up-to-date and in-depth assessment?"
+    "President Trump announces that the US and China have reached a 1-year trade deal on rare earths and "
+    "critical minerals. In return, the US is cutting tariffs on China and the 1-year agreement will be "
+    "“negotiated every year.” What is your most up-to-date and in-depth assessment?"
 )
 """The first two paragraphs of the seed."""
 
 SECTION_CHARS = {"1": 690, "2": 3023, "3": 2120, "4": 2641, "5": 2756, "6": 1976, "8": 1390}
 """Characters of each section in the seed; section 7 is printed from the watch list."""
+
+BULLETS = {"2": 3, "3": 3, "4": 3, "5": 2}
+"""Bullets of each lettered part."""
 
 _ACTORS = (
     "the State Council",
@@ -94,58 +99,92 @@ _REASONS = (
 )
 
 
-def _sentences(seed: str) -> list[str]:
-    """Sentences that all differ, in an order fixed by ``seed``."""
-    chooser = random.Random(seed)  # noqa: S311 - a script, not a secret
-    lines = [
+@functools.cache
+def _all_sentences() -> list[str]:
+    return [
         f"{actor[0].upper()}{actor[1:]} {verb} {thing} {reason}"
         for actor, verb, thing, reason in itertools.product(_ACTORS, _VERBS, _OBJECTS, _REASONS)
     ]
-    return chooser.sample(lines, 400)
 
 
+@functools.cache
+def _sentences(seed: str) -> list[str]:
+    """Sentences that all differ, in an order fixed by ``seed``."""
+    return random.Random(seed).sample(_all_sentences(), 400)
+
+
+def _day(days: int) -> str:
+    """A date so many days from now: within the windows of the checks, whenever the script is played."""
+    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
+
+
+@functools.cache
 def _section(key: str, *, missing_bullets: bool = False) -> str:
-    lines = iter(_sentences(f"section {key}"))
-    size = SECTION_CHARS[key]
+    """A section of the seed's size; with ``missing_bullets`` its last part has a single one."""
     if key == "1":
-        texts = [
-            "The United States and China have reached a one-year deal on rare earths and critical minerals, as the "
-            "President announced [S1]",
-            "In return the United States is cutting its tariffs on Chinese goods; the amount is not stated in the "
-            "announcement [S1]",
-            "The agreement is to be {Q1}, which makes each renewal a decision of its own [S1]",
-            "Which announcements and licences the deal covers is not stated, nor is the day it takes effect [S1]",
-            "No text of the agreement accompanies the announcement, so the obligations of either side are open [S1]",
-        ]
-        return "\n".join(f"- {text}" for text in texts) + "\n"
-    if key == "8":
-        paragraphs = [
-            "In summary: this is a tactical gain of time for Beijing and no turning point for either side."
-        ]
-        while len("\n\n".join(paragraphs)) < size - 250:
-            paragraphs.append(f"{next(lines)}. {next(lines)}. {next(lines)}.")
-        return "\n\n".join(paragraphs[:4]) + "\n"
-    if key == "6":
-        labels = ("Posture", "Leverage", "Dual track", "Signalling", "Risk", "Yet the structure stays")
-        each = (size - 150) // len(labels)
-        return (
-            "Putting the layers together, I read the deal as a managed pause.\n\n"
-            + "".join(
-                f"- **{label}:** {_filled(lines, each - 20)} {{J{number}}}.\n"
-                for number, label in enumerate(labels[:5], 1)
-            )
-            + f"- **{labels[5]}:** {_filled(lines, each - 20)}.\n"
+        return _facts()
+    build = {"6": _labelled, "8": _verdict}.get(key) or functools.partial(_parts, key)
+    text = _sized(build, SECTION_CHARS[key])
+    return text.rsplit("\n- ", BULLETS[key] - 1)[0] + "\n" if missing_bullets else text
+
+
+def _sized(build: Callable[[int], str], size: int) -> str:
+    """The text, of those that differ in the size of a unit only, that comes nearest to ``size``."""
+    return min((build(each) for each in range(80, 520, 2)), key=lambda text: abs(len(text) - size))
+
+
+def _facts() -> str:
+    texts = (
+        (
+            "The United States and China have reached a one-year trade deal on rare earths and critical "
+            "minerals, as the President has announced"
+        ),
+        (
+            "In return the United States is cutting its tariffs on Chinese goods; by how much, and on which "
+            "goods, is not stated in the announcement"
+        ),
+        "The agreement is to be {Q1}, which makes each renewal a decision of its own for the two governments",
+        (
+            "Which announcements and which licences the deal covers is not stated in the material, nor is "
+            "the day on which it takes effect"
+        ),
+        (
+            "No text of the agreement accompanies the announcement, so the obligations of either side, and "
+            "how they are verified, stay open for now"
+        ),
+    )
+    return "\n".join(f"- {text} [S1]" for text in texts) + "\n"
+
+
+def _verdict(each: int) -> str:
+    lines = iter(_sentences("section 8"))
+    paragraphs = [" ".join(f"{_filled(lines, each)}." for _ in range(number)) for number in (3, 3, 2)]
+    first = "In summary: this is a tactical gain of time for Beijing and no turning point for either side."
+    return "\n\n".join([first, *paragraphs]) + "\n"
+
+
+def _labelled(each: int) -> str:
+    lines = iter(_sentences("section 6"))
+    labels = ("Posture", "Leverage", "Dual track", "Signalling", "Risk", "Yet the structure stays")
+    return (
+        "Putting the layers together, I read the deal as a managed pause.\n\n"
+        + "".join(
+            f"- **{label}:** {_filled(lines, each)} {{J{number}}}.\n"
+            for number, label in enumerate(labels[:5], 1)
         )
+        + f"- **{labels[5]}:** {_filled(lines, each)}.\n"
+    )
+
+
+def _parts(key: str, each: int) -> str:
+    lines = iter(_sentences(f"section {key}"))
     parts = {"2": 4, "3": 3, "4": 4, "5": 5}[key]
-    bullets = {"2": 3, "3": 3, "4": 3, "5": 2}[key]
-    each = (size - 60 * parts) // (parts * bullets)
     text = "" if key == "5" else f"{next(lines)}.\n\n"
     for number in range(parts):
         text += f"### {'ABCDE'[number]}. {_title(next(lines))}\n\n"
-        count = 1 if missing_bullets and number == parts - 1 else bullets
-        for place in range(count):
+        for place in range(BULLETS[key]):
             mark = f" {{J{number + 1}}}" if place == 0 else " [S1]" if place == 1 else ""
-            text += f"- {_filled(lines, each - 10)}{mark}.\n"
+            text += f"- {_filled(lines, each)}{mark}.\n"
         text += "\n"
     return text
 
@@ -175,9 +214,9 @@ def _plan() -> str:
         "The renewal of the deal slips past its date by more than thirty days",
     )
     data = {
-        "bottom_line": "Beijing buys time cheaply: it pauses controls that it can restore within weeks, keeps its hold "
-        "on refining, and gains tariff relief. The annual renewal keeps the lever in its hand, while rivals need years "
-        "to build capacity of their own.",
+        "bottom_line": "Beijing buys time: it pauses controls that it can restore within weeks, keeps "
+        "its hold on refining, and gains tariff relief. The annual renewal keeps the lever in its hand, while "
+        "rivals need years to build capacity of their own.",
         "event_date": "2025-10-30",
         "premise": "overtaken",
         "counterparty": "United States",
@@ -188,7 +227,7 @@ def _plan() -> str:
                 "low": low,
                 "point": point,
                 "high": high,
-                "until": "2027-11-10",
+                "until": _day(350),
                 "confidence": "moderate",
                 "view": view,
                 "pillar": ("domestic_stability_growth", "tech_self_reliance", "global_positioning")[
@@ -211,7 +250,7 @@ def _plan() -> str:
         ],
         "linchpin": "Allied refining capacity stays marginal through 2027.",
         "sections": [
-            {"section": key, "line": " ".join(next(lines).split()[:11]), "evidence": ["S1"]}
+            {"section": key, "line": " ".join(next(lines).split()[:7]), "evidence": ["S1"]}
             for key in "234568"
         ],
     }
@@ -244,13 +283,14 @@ def _outlook() -> str:
         },
         "forecasts": [
             {
-                "question": f"Will the commerce ministry publish a new licensing notice by 2027-0{month}-30?",
+                "question": f"Will the commerce ministry publish a new licensing notice for heavy rare "
+                f"earths, magnets or the equipment that makes them by {by}?",
                 "probability": 35,
-                "by": f"2027-0{month}-30",
+                "by": by,
                 "source": "commerce ministry notices",
                 "judgment": "J1",
             }
-            for month in (4, 6, 9)
+            for by in (_day(150), _day(210), _day(300))
         ],
     }
     return json.dumps(data, ensure_ascii=False)
@@ -258,7 +298,7 @@ def _outlook() -> str:
 
 def _watch() -> str:
     lines = iter(_sentences("watch"))
-    dates = ("2026-12-10", "2026-12-18", "2027-02-28", "2027-05-31", "2027-09-30")
+    dates = [_day(days) for days in (18, 26, 95, 190, 310)]
     data = {
         "items": [
             {
@@ -274,20 +314,26 @@ def _watch() -> str:
         "implications": [
             {
                 "audience": audience,
-                "implication": f"{deed} before the first renewal.",
-                "by": "2027-03-31",
+                "implication": f"{deed} before the first renewal, {reason}.",
+                "by": _day(120),
             }
-            for audience, deed in (
-                ("Supply-chain lead", "File licences now and contract a second source of magnets"),
-                ("Treasurer", "Hedge the tariff relief as if it lasted one year"),
-                ("Head of strategy", "Set a date at which the diversification case is decided"),
+            for (audience, deed), reason in zip(
+                (
+                    ("Supply-chain lead", "File licences now and contract a second source of magnets"),
+                    ("Treasurer", "Hedge the tariff relief as if it lasted one year"),
+                    ("Head of strategy", "Set a date at which the diversification case is decided"),
+                ),
+                _REASONS,
+                strict=False,
             )
         ],
         "gaps": [
             {"gap": "Which announcements the deal suspends", "where": "commerce ministry notices"},
             {"gap": "Whether general licences exist in law", "where": "customs circulars"},
+            {"gap": "How either side verifies what the other one delivers", "where": "the text itself"},
         ],
-        "question_does": "use the respite to finish its own processing chain and set the terms of the next renewal",
+        "question_does": "use the respite to finish its own processing chain and set the "
+        "terms of the next renewal",
         "question_or": "drift into a yearly bargain that teaches its customers to leave",
         "epigraph": "cn-wang-anshi-feilai",
     }
