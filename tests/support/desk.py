@@ -84,7 +84,6 @@ class OpenDesk:
     settings: Settings
     redis: Redis
     app: Application | None = None
-    closing: Callable[[], Any] | None = None
     asked: dict[str, str] = field(default_factory=dict)
 
     # What people do -------------------------------------------------------------------------------------
@@ -107,6 +106,14 @@ class OpenDesk:
         """Press a button; how the delivery ended."""
         delivery = await self.sandbox.click(user, message.channel, message.ts, action_id)
         return delivery.outcome
+
+    @asynccontextmanager
+    async def beside(self, app: AppConfig, *, database: int) -> AsyncIterator[None]:
+        """One more app of the same workspace at work, on a database of its own."""
+        url = self.settings.redis_url.get_secret_value() if self.settings.redis_url else ""
+        settings = settings_for(self.sandbox, self.model.url, self.model.key, f"{url}?db={database}", app=app)
+        async with _running(replace(self, settings=settings), FAST, None, app.app_id):
+            yield
 
     # What people see ------------------------------------------------------------------------------------
 
@@ -322,12 +329,14 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def _running(desk: OpenDesk, pace: SlackPace | None, local: DemoModel | None) -> AsyncIterator[None]:
+async def _running(
+    desk: OpenDesk, pace: SlackPace | None, local: DemoModel | None, app_id: str | None = None
+) -> AsyncIterator[None]:
     async with application(desk.settings, local=local, pace=pace) as app:
         stop = asyncio.Event()
         task = asyncio.create_task(app.run(stop))
         try:
-            await connected(desk.sandbox, desk.settings)
+            await connected(desk.sandbox, desk.settings, app_id)
             desk.app = app
             yield
         finally:
