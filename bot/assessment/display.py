@@ -112,13 +112,23 @@ class Display:
                     self._render(renderer, held, but=1)  # the last paragraph waits for what stands before it
         if paragraphs == 1:
             self._render(renderer, held)
+        printed = 0
         for block in spec.prints:
             units = print_block(block, await self._data.needed(source_call(block)))
+            printed += len(units)
             self._render(renderer, units)
+        if not spec.words and not printed:
+            self._nothing_to_print(spec)
         self._render(renderer, held)
         if draft.problem:
             run.put(line_part(f"_{draft.problem}_", section=spec.key))
         run.put(Part("", Cut.NONE, spec.key, ends_section=True))
+
+    def _nothing_to_print(self, spec: SectionSpec) -> None:
+        """A section made of data, and there is none: say so where the reader looks for it."""
+        sentence = "Nothing could be read from the language model’s answer for this section."
+        self._run.problems.append(f"Section {spec.key}: {sentence[0].lower()}{sentence[1:]}")
+        self._run.put(line_part(f"_{sentence}_", section=spec.key))
 
     def _renderer(self, spec: SectionSpec, plan: Plan | None) -> SectionRenderer:
         run = self._run

@@ -241,11 +241,11 @@ class _UnitFilter:
             return None
         if unit.kind is Kind.BULLET and not spec.bullets[1]:
             return Unit(Kind.PARAGRAPH, unit.text)
-        if prose and spec.lead and spec.bullets[1]:
-            if self._first and (spec.subs[1] or unit.text.endswith(":")):
-                self._counts["extra_lead"] += 1
-                return None
-            return Unit(Kind.BULLET, unit.text)
+        if prose and spec.lead and self._first and unit.text.endswith(":"):
+            self._counts["extra_lead"] += 1
+            return None
+        if prose and spec.factual:
+            return Unit(Kind.BULLET, unit.text)  # a fact a line, so that each carries its source
         return unit
 
     def _finish(self, text: str, kind: Kind) -> str:
