@@ -215,8 +215,8 @@ def _plan() -> str:
     )
     data = {
         "bottom_line": "Beijing buys time: it pauses controls that it can restore within weeks, keeps "
-        "its hold on refining, and gains tariff relief. The annual renewal keeps the lever in its hand, while "
-        "rivals need years to build capacity of their own.",
+        "its hold on refining, and gains tariff relief. The annual renewal keeps the lever in its hand, "
+        "while rivals need years to build capacity of their own.",
         "event_date": "2025-10-30",
         "premise": "overtaken",
         "counterparty": "United States",
