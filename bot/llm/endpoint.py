@@ -18,7 +18,14 @@ __all__ = [
     "responses_body",
 ]
 
-OPTIONAL_FIELDS = ("prompt_cache_key", "store", "stream_options", "truncation")
+OPTIONAL_FIELDS = (
+    "prompt_cache_key",
+    "reasoning",
+    "reasoning_effort",
+    "store",
+    "stream_options",
+    "truncation",
+)
 """Fields a call is right without. A compatible server may not know them: one that names such a field
 in a 400 gets its requests without it from then on."""
 

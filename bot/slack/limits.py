@@ -193,10 +193,13 @@ FALLBACK_TEXT_CHARS: Final = int(_VALUES["fallback_text_chars"])
 
 _MINUTE_SECONDS: Final = 60.0
 
-_BURST_SHARE: Final = 4
-"""A quarter of a minute's calls may go out at once after a quiet time: a lone turn never waits, and
-twenty turns that start together still get the rest of the minute evenly.
+_SMOOTHED: Final = frozenset({"chat.appendStream"})
+"""Methods every running stream calls all the time: spread over the minute, or twenty streams would use it up
+in five seconds and all stand still for the rest. The others come in ones: twenty turns that start together
+all start at once.
 """
+_BURST_SHARE: Final = 4
+"""A quarter of a smoothed method's calls may go out at once after a quiet time: a lone turn never waits."""
 
 
 def slack_budgets() -> dict[str, Budget]:
@@ -205,7 +208,7 @@ def slack_budgets() -> dict[str, Budget]:
         method: Budget(
             limit=calls,
             window_seconds=_MINUTE_SECONDS,
-            burst=max(calls // _BURST_SHARE, 1),
+            burst=max(calls // _BURST_SHARE, 1) if method in _SMOOTHED else calls,
             spacing_seconds=1 / POSTS_PER_CHANNEL_SECOND if method == "chat.postMessage" else None,
         )
         for method, calls in METHOD_CALLS_PER_MINUTE.items()
