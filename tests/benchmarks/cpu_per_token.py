@@ -68,7 +68,7 @@ async def measure() -> list[Row]:
     ratios = [
         our / theirs for our, theirs in zip(costs["our client"], costs["sdk event objects"], strict=True)
     ]
-    return [*rows, row_of("cpu a token, our client to sdk", "ratio", ratios, baseline=TARGET_RATIO)]
+    return [*rows, row_of("cpu a token, our client to sdk", "ratio", ratios, target=TARGET_RATIO)]
 
 
 async def _costs(ways: dict[str, Callable[[str], Awaitable[int]]]) -> dict[str, list[float]]:
@@ -116,7 +116,9 @@ async def _read_ours(model: OpenAIModel, words: str) -> int:
 def main() -> None:
     """Print the rows."""
     for row in asyncio.run(measure()):
-        print(f"{row.name:35} {row.p50:8.2f} {row.unit:6} p95 {row.p95:8.2f}  baseline {row.baseline:.2f}")
+        print(
+            f"{row.name:35} {row.p50:8.2f} {row.unit:6} p95 {row.p95:8.2f}  baseline {row.baseline or 0:.2f}"
+        )
 
 
 if __name__ == "__main__":
