@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,8 +48,15 @@ def translated(deed: str) -> Iterator[None]:
     """Turn the Redis client's errors into ours; ``deed`` says what was being done, in ids only.
 
     The client's own message is left out: it can hold an address or a key's value.
+
+    A cancellation is never lost here: the client waits with ``asyncio.wait_for``, which before Python 3.12
+    swallows one that arrives together with the result.
     """
+    task = asyncio.current_task()
+    cancellations = 0 if task is None else task.cancelling()
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
         raise StoreUnavailableError(f"{deed}: Redis answered with {type(error).__name__}") from error
+    if task is not None and task.cancelling() > cancellations:
+        raise asyncio.CancelledError
