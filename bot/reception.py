@@ -5,6 +5,7 @@ Handlers parse and decide; everything they hand over goes through here.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import structlog
@@ -45,25 +46,30 @@ class Reception:
             await self.queue.enqueue(turn)
 
     async def ask_anew(self, turn_id: str) -> bool:
-        """Ask a stored question once more, as a turn of its own; False where it is forgotten."""
+        """Ask a stored question once more, as a turn of its own; False where it is forgotten.
+
+        The new turn's id follows from the old one's: an impatient second press asks nothing more.
+        """
         turn = await self.store.turn(turn_id)
         if turn is None:
             return False
-        await self.take(await self._next(turn))
+        again = turn_id_for(turn.team_id, turn.channel, f"{turn.message_ts}/{turn_id}")
+        await self.take(replace(turn, turn_id=again, asked_at=time.time()))
         return True
 
     async def offer(self, turn: Turn) -> str:
         """Keep a changed question until somebody presses the button; returns the id to ask it by."""
-        turn = await self._next(turn)
-        await self.store.offer(turn)
-        return turn.turn_id
+        asking = await self.store.next_asking(turn.team_id, turn.channel, turn.message_ts)
+        turn_id = turn_id_for(turn.team_id, turn.channel, turn.message_ts, asking=asking)
+        await self.store.offer(replace(turn, turn_id=turn_id))
+        return turn_id
 
     async def ask_offered(self, turn_id: str) -> bool:
         """Ask a kept question; False where it is forgotten."""
         turn = await self.store.offered(turn_id)
         if turn is None:
             return False
-        await self.take(turn)
+        await self.take(replace(turn, asked_at=time.time()))
         return True
 
     async def stop(self, turn_id: str, user_id: str) -> None:
@@ -93,8 +99,3 @@ class Reception:
         except SlackError as error:
             # Nobody but this person would have seen it, and delivering the event again would not help.
             log.warning("notice.not_shown", channel=channel, method=error.method, code=error.code)
-
-    async def _next(self, turn: Turn) -> Turn:
-        asking = await self.store.next_asking(turn.team_id, turn.channel, turn.message_ts)
-        turn_id = turn_id_for(turn.team_id, turn.channel, turn.message_ts, asking=asking)
-        return replace(turn, turn_id=turn_id)

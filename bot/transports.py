@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import aiohttp
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
@@ -106,9 +107,16 @@ class _ConcurrentSocketHandler(AsyncSocketModeHandler):
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
         """Take an envelope in a task of its own."""
-        task = asyncio.create_task(super().handle(client, req))
+        task = asyncio.create_task(self._take(client, req))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
+
+    async def _take(self, client: SocketModeClient, req: SocketModeRequest) -> None:
+        try:
+            await super().handle(client, req)
+        except (aiohttp.ClientError, OSError) as error:
+            # The connection went with the ack: Slack delivers the event again, and it is taken once.
+            log.warning("ack.not_sent", type=req.type, error=type(error).__name__)
 
     async def finish(self) -> None:
         """Wait for the envelopes being taken."""

@@ -143,7 +143,7 @@ async def test_a_bot_user_that_is_a_persona_needs_no_code(valkey: RealValkey) ->
 
 
 async def test_brief_is_short(valkey: RealValkey) -> None:
-    """ "brief" gives bottom line, judgments and watch items in at most 450 words, and no eight sections."""
+    """Bottom line, judgments and watch items in at most 450 words, and no eight sections."""
     async with open_desk(valkey) as desk:
         ts = await desk.ask(f"CN-01 brief: {QUESTION}")
         await desk.answered(ts)

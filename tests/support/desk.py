@@ -129,6 +129,12 @@ class OpenDesk:
         """Wait for something to be true of the workspace."""
         return await self.sandbox.wait_for(condition, seconds)
 
+    async def poll(self, condition: Callable[[], bool], seconds: float = ANSWER_SECONDS) -> None:
+        """Wait for something of which the workspace learns nothing, such as the model server's state."""
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(0.005)
+
     async def answered(self, ts: str, *, times: int = 1, seconds: float = ANSWER_SECONDS) -> list[Message]:
         """Wait until so many answers in the thread have ended, cards included; all messages of the app."""
 
@@ -162,6 +168,13 @@ class OpenDesk:
         """Wait until every event is acknowledged, so that nothing more can come of it."""
         await self.until(lambda: not self.sandbox.dispatcher.undelivered)
 
+    async def at_rest(self, ts: str) -> None:
+        """Wait until no turn of the thread is being worked on or waits."""
+        store = TurnStore(self.redis)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while await store.running(TEAM, self.asked.get(ts, CHANNEL), ts):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
     def turn_id(self, ts: str) -> str:
         """The id of the turn a mention starts."""
         return turn_id_for(TEAM, self.asked.get(ts, CHANNEL), ts)
@@ -171,6 +184,11 @@ class OpenDesk:
         stored = await TurnStore(self.redis).load(turn_id)
         assert stored is not None
         return stored.delivery.document
+
+    async def rendered_with(self, script: Script, ts: str) -> str:
+        """The document the model would have given by another script."""
+        self.model.script = script
+        return await self.rendered(ts)
 
     async def rendered(self, ts: str) -> str:
         """The engine's own document for a mention, made once more without Slack."""

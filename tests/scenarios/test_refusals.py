@@ -1,0 +1,68 @@
+"""What cannot be answered gets one short private sentence, however often Slack delivers the event."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.desk import CHANNEL, OpenDesk, open_desk, words_of
+from tests.support.valkey import RealValkey
+
+
+async def deliver_again(desk: OpenDesk, ts: str) -> None:
+    """Deliver every event about a message once more, as Slack does after a lost ack."""
+    app = desk.sandbox.workspace.app()
+    for delivery in list(desk.sandbox.workspace.deliveries):
+        if delivery.payload["event"].get("ts") == ts:
+            desk.sandbox.dispatcher.deliver_event(app, delivery.payload)
+    await desk.idle()
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        pytest.param("What about the truce?", "CN-01", id="nobody recognised"),
+        pytest.param("Chna: what about the truce?", "Did you mean CN-01, China Agent?", id="misspelt"),
+        pytest.param("", "CN-01", id="nothing at all"),
+        pytest.param("CN-01", "Write your question after the name", id="no question"),
+        pytest.param("CN-01 brief", "Write your question after the name", id="no question, brief"),
+        pytest.param("CN-01 " + "why " * 1500, "4,000", id="over-long"),
+    ],
+)
+@pytest.mark.parametrize("in_thread", [False, True], ids=["channel", "thread"])
+async def test_what_is_missing_is_said_once_and_privately(
+    valkey: RealValkey, question: str, said: str, in_thread: bool
+) -> None:
+    """Both events of the mention, and their redeliveries, make one ephemeral message and no answer."""
+    async with open_desk(valkey) as desk:
+        root = await desk.sandbox.post_as_user("kim", CHANNEL, "News.") if in_thread else None
+        ts = await desk.ask(question, thread_ts=root)
+        await desk.until(desk.whispers)
+        await desk.idle()
+        await deliver_again(desk, ts)
+        (whisper,) = desk.sandbox.ephemerals
+        assert whisper.ephemeral_for == "U0DANA"
+        assert whisper.thread_ts == root
+        assert said in words_of(whisper)
+        assert desk.replies(root or ts) == []
+        assert desk.model.requests == []
+        assert {item.outcome for item in desk.sandbox.workspace.deliveries} == {"acked"}
+
+
+async def test_the_desk_is_listed_with_how_to_ask(valkey: RealValkey) -> None:
+    """Whoever asks nobody learns who is there and what to type."""
+    async with open_desk(valkey) as desk:
+        await desk.ask("hello there")
+        await desk.until(desk.whispers)
+        words = words_of(desk.whispers()[0])
+        for code in ("CN-01", "US-01", "RU-01", "IN-01", "JP-01"):
+            assert code in words
+        assert "<@U0AGENTS>" in words
+
+
+async def test_the_limit_of_a_question_is_a_setting(valkey: RealValkey) -> None:
+    """A longer one is refused with both numbers."""
+    async with open_desk(valkey, question_limit=100) as desk:
+        await desk.ask("CN-01 " + "x" * 101)
+        await desk.until(desk.whispers)
+        assert "101" in words_of(desk.whispers()[0])
+        assert "100" in words_of(desk.whispers()[0])
