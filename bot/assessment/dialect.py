@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Kind", "SectionParser", "Unit"]
+__all__ = ["Kind", "SectionParser", "Unit", "split_sentences"]
 
 MAX_UNIT_CHARS = 1_500
 """Characters: longest unit waited for. A seed bullet has at most 60 words, about 400 characters; a
@@ -123,12 +123,9 @@ class SectionParser:
             line = _QUOTE.sub("", line)
         if not line.strip():
             self._end(units)
-        elif _FENCE.match(line):
+        elif dropped := _not_of_the_dialect(line):
             self._end(units)
-            self.dropped["code_fence"] += 1
-        elif _RULE.match(line) or _TABLE_RULE.match(line):
-            self._end(units)
-            self.dropped["rule"] += 1
+            self.dropped[dropped] += 1
         elif match := _ATX.match(line):
             self._heading(match[2], len(match[1]), units)
         elif match := _BOLD_HEADING.match(line):
@@ -140,14 +137,18 @@ class SectionParser:
         elif match := _BULLET.match(line):
             self._bullet(line[match.end() :], units)
         else:
-            if self._open is None:
-                self._open_paragraph()
-            self._text = f"{self._text} {line.strip()}".strip()
-            if self._open is Kind.PARAGRAPH:
-                self._give_out_sentences(units)
-            elif len(self._text) >= MAX_UNIT_CHARS:
-                self.dropped["line_too_long"] += 1
-                self._end(units)
+            self._continue(line, units)
+
+    def _continue(self, line: str, units: list[Unit]) -> None:
+        """Plain text: it goes on with the open unit, or opens a paragraph."""
+        if self._open is None:
+            self._open_paragraph()
+        self._text = f"{self._text} {line.strip()}".strip()
+        if self._open is Kind.PARAGRAPH:
+            self._give_out_sentences(units)
+        elif len(self._text) >= MAX_UNIT_CHARS:
+            self.dropped["line_too_long"] += 1
+            self._end(units)
 
     def _heading(self, title: str, level: int, units: list[Unit]) -> None:
         self._end(units)
@@ -162,6 +163,8 @@ class SectionParser:
 
     def _bullet(self, text: str, units: list[Unit]) -> None:
         self._end(units)
+        while match := _BULLET.match(text):
+            text = text[match.end() :]  # "- 1. text": one mark is enough
         self._open, self._text = Kind.BULLET, text.strip()
 
     def _open_paragraph(self) -> None:
@@ -170,7 +173,7 @@ class SectionParser:
 
     def _give_out_sentences(self, units: list[Unit]) -> None:
         """Give out the complete sentences of the open paragraph: those that another one follows."""
-        sentences = split_sentences(self._text)
+        sentences = split_sentences(self._text) if _SENTENCE_END.search(self._text) else [self._text]
         while len(sentences) > 1:
             self._sentence(sentences.pop(0), units)
         trailing = self._text[len(self._text.rstrip()) :] if self._mid_line else ""
@@ -195,6 +198,13 @@ class SectionParser:
         else:
             for sentence in split_sentences(text):
                 self._sentence(sentence, units)
+
+
+def _not_of_the_dialect(line: str) -> str:
+    """Name of what a line is that is left out, or an empty string."""
+    if _FENCE.match(line):
+        return "code_fence"
+    return "rule" if _RULE.match(line) or _TABLE_RULE.match(line) else ""
 
 
 def split_sentences(text: str) -> list[str]:

@@ -1,0 +1,104 @@
+"""Markup in a unit: links, mentions, HTML, LaTeX, emphasis. Only references and bold labels may stay."""
+
+from __future__ import annotations
+
+import re
+
+from bot.assessment.references import Review
+
+__all__ = ["remove_links", "remove_markup", "remove_mentions"]
+
+_IMAGE = re.compile(r"!\[([^\]]*)\](?:\([^)]*\)?|\[[^\]]*\])?")
+_LINK = re.compile(r"\[([^\]\[]*)\]\(([^)]*)\)?")
+_GENERIC = "com|org|net|gov|edu|info|int|mil|biz|app|dev|news|site|online|xyz|top|cloud|blog|press|media|asia"
+_NATIONAL = "cn|ru|uk|de|jp|fr|eu|in|us|co|io|me|ly|kr|tw|hk|nl|ch|br|au|ca|tv|ai|ua|ir|il|sg|za|es|pl"
+_LEADING_TO = (
+    r"(?:\b(?:(?:read more|more|available|published|posted|online|details)\s+)?"
+    r"(?:at|on|via|from|see|visit|under|source:|link:)\s+)?"
+)
+_ADDRESS = re.compile(
+    rf"{_LEADING_TO}(?:"
+    r"(?:\b[a-z][a-z0-9+.-]{1,15}:/{1,3}|\bwww\.)\S*[^\s.,;:!?)\]}»”]"
+    r"|\b(?:mailto|javascript|data|tel|sms|file|slack|vbscript):(?=\S)\S*[^\s.,;:!?)\]}»”]"
+    r"|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    rf"|\b(?:[a-z0-9-]+\.)+(?:{_GENERIC})\b(?:[:/]\S*[^\s.,;:!?)\]])?"
+    rf"|\b(?:[a-z0-9-]+\.)*(?-i:[a-z0-9-]{{2,}}\.(?:{_NATIONAL}))\b(?:[:/]\S*[^\s.,;:!?)\]])?"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}\b(?:[:/]\S*[^\s.,;:!?)\]])?"
+    r"|\bxn--\S+)",
+    re.IGNORECASE,
+)
+_SCHEME_LEFT = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}:/+", re.IGNORECASE)
+_DOT_INSIDE = re.compile(r"\w\.\w")
+
+
+_IN_PARENTHESES = re.compile(
+    rf"\s*[(\[](?:[^()\[\]]{{0,40}}\s)?{_ADDRESS.pattern}[^()\[\]]{{0,40}}[)\]]", re.IGNORECASE
+)
+_AT_THE_END = re.compile(rf"(?P<before>[.;,:!?–—-]|\bsources?)\s*{_ADDRESS.pattern}[.\s]*$", re.IGNORECASE)
+
+
+def remove_links(text: str, review: Review) -> str | None:
+    """No link but ours. An address in parentheses or behind the last sentence goes; a sentence that is
+    built around one goes with it.
+    """
+    plain = text
+    if "](" in plain or "![" in plain:
+        plain = _LINK.sub(_label, _IMAGE.sub("", plain))
+    if "@" in plain or ":" in plain or _DOT_INSIDE.search(plain):
+        plain = _AT_THE_END.sub(_stop, _IN_PARENTHESES.sub("", plain))
+        if _ADDRESS.search(plain):
+            review.counts["url"] += 1
+            return None
+        plain = _SCHEME_LEFT.sub("", plain)
+    return review.corrected("url", text, plain)
+
+
+def _stop(match: re.Match[str]) -> str:
+    return match["before"] if match["before"] in ".!?" else "."
+
+
+def _label(match: re.Match[str]) -> str:
+    label = match[1].strip()
+    return f"[{label}]" if re.fullmatch(r"\^?[SQJT]?\d{1,3}", label) else label
+
+
+_CONTROL = re.compile(r"<[!@#/?a-zA-Z][^<>]{0,200}>|<(?=[!@#/?a-zA-Z])")
+"""Tags of HTML and Slack's control sequences, closed or not; "<" before a space or a number is a sign."""
+_PING = re.compile(r"@+\s?(?=\w)|(?<!\w)!(?=\s?(?:channel|here|everyone|subteam)\b)", re.IGNORECASE)
+_BROADCAST = re.compile(r"<[!@#]\w|[@!]\s?(?:channel|here|everyone|group|subteam)\b", re.IGNORECASE)
+"""Nobody is called by an assessment: a unit that tries to is not one about its question."""
+
+
+def remove_mentions(text: str, review: Review) -> str | None:
+    """No mention, no ping, no tag."""
+    if "<" not in text and "@" not in text and "!" not in text:
+        return text
+    if _BROADCAST.search(text):
+        review.counts["mention"] += 1
+        return None
+    return review.corrected("mention", text, _PING.sub("", _CONTROL.sub("", text)))
+
+
+_COMMAND = re.compile(r"\\[nrt](?![a-z])|\\[a-zA-Z]+\*?|\\")
+_STRAY_BRACES = re.compile(r"\{(?![JQT]\d+\})[^{}]*\}?|(?<![JQT\d])\}")
+_BRACKETED_WORD = re.compile(
+    r"\[(?:\^[^\]]*|[ xX]|citation needed|sources?|links?|refs?|reference|URL|date|name)\]", re.IGNORECASE
+)
+_ITALICS = re.compile(r"(?<![\w*])[*_]+(?=[\w“‘(])|(?<=[\w.,:;!?”’)%])[*_]+(?![\w*])|~~|(?<!\S)[*_]+(?!\S)")
+_BOLD = re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*")
+_KEPT_BOLD = "\ue000"
+_MARKS = frozenset("{}`|\\[*_~")
+
+
+def remove_markup(text: str, review: Review) -> str:
+    """What is left in braces is no reference; of emphasis only closed bold may stay, for labels."""
+    if _MARKS.isdisjoint(text):
+        return text
+    plain = _COMMAND.sub(" ", text) if "\\" in text else text
+    plain = _STRAY_BRACES.sub("", plain)
+    plain = _BRACKETED_WORD.sub("", plain)
+    plain = plain.replace("`", "").replace("||", "").replace("|", "/")
+    if "*" in plain or "_" in plain or "~" in plain:
+        plain = _BOLD.sub(rf"{_KEPT_BOLD}\1{_KEPT_BOLD}", plain).replace("*", "")
+        plain = _ITALICS.sub("", plain).replace(_KEPT_BOLD, "**")
+    return review.corrected("stray_markup", text, plain)
