@@ -117,6 +117,7 @@ def _lone_rows(name: str, answers: Sequence[Answer]) -> list[Row]:
             [1e3 * a.sentence for a in answers],
             target=SENTENCE_MS,
         ),
+        row_of(f"{name}: last text after the event", "s", [a.last_text for a in answers]),
         row_of(f"{name}: complete after the event", "s", seconds, baseline=SINGLE_STREAM_SECONDS),
         row_of(f"{name}: complete, to one single stream", "ratio", shares, target=SHARE_OF_SINGLE_STREAM),
         row_of(f"{name}: characters shown", "", [len(a.text) for a in answers]),

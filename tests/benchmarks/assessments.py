@@ -46,6 +46,8 @@ class Answer:
     """First token to opening line and heading 1."""
     sentence: float
     """First token to the first checked sentence."""
+    last_text: float
+    """Event to the last piece of text."""
     complete: float
     """Event to footer: all text is there and checked."""
     text: str
@@ -155,6 +157,7 @@ def _answers(desk: Desk, threads: Sequence[Thread], cpu_seconds: float) -> list[
                 card=_known(thread.card_at) - thread.asked_at,
                 heading=_known(thread.heading_at) - first_token,
                 sentence=_known(thread.sentence_at) - first_token,
+                last_text=_known(thread.text_at) - thread.asked_at,
                 complete=_known(thread.footer_at) - thread.asked_at,
                 text=thread.text,
                 slack_calls=finished[turn]["slack_calls"],

@@ -109,14 +109,12 @@ async def open_desk(*, script: str, rate_limits: bool) -> AsyncIterator[Desk]:
             stderr=log,
         )
         stack.push_async_callback(_end, app)
+        app_meter, sandbox_meter, model_meter = (
+            Meter(name, psutil.Process(process.pid))
+            for name, process in (("app", app), ("sandbox", sandbox), ("model server", model))
+        )
         desk = Desk(
-            workspace["page_url"],
-            workspace["team_id"],
-            *(
-                Meter(name, psutil.Process(process.pid))
-                for name, process in (("app", app), ("sandbox", sandbox), ("model server", model))
-            ),
-            folder=folder,
+            workspace["page_url"], workspace["team_id"], app_meter, sandbox_meter, model_meter, folder
         )
         await _ready(desk, app)
         yield desk
