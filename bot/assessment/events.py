@@ -31,10 +31,10 @@ class Cut(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One unit of visible text: a heading, a bullet, a sentence. Checked, safe Slack Markdown.
+    r"""One unit of visible text: a heading, a bullet, a sentence. Checked, safe Slack Markdown.
 
     The document is the concatenation of all parts' ``text``; each begins with the separator that
-    sets it off from the one before ("\\n\\n", "\\n" or " "). A message that begins with this part
+    sets it off from the one before ("\n\n", "\n" or " "). A message that begins with this part
     leaves the separator out.
     """
 

@@ -62,8 +62,8 @@ def _judgments(data: Data) -> list[Unit]:
     bullets = [
         Unit(
             Kind.BULLET,
-            f"**{judgment.id}:** {judgment.statement.rstrip('.')} — {{{judgment.id}}}, until {day(judgment.until)}. "
-            f"_Confidence: {judgment.confidence}._",
+            f"**{judgment.id}:** {judgment.statement.rstrip('.')} — {{{judgment.id}}}, "
+            f"until {day(judgment.until)}. _Confidence: {judgment.confidence}._",
         )
         for judgment in data.plan.judgments
     ]
@@ -135,9 +135,8 @@ def closing_lines(watch: Watch, persona: Persona) -> list[str]:
     """The closing either/or question, right by construction; none where a half is missing."""
     if not (watch.either and watch.or_else):
         return []
-    return [
-        f"In the coming year, the question will be: Does {persona.the_country} {watch.either} — or does it {watch.or_else}?"
-    ]
+    halves = f"Does {persona.the_country} {watch.either} — or does it {watch.or_else}?"
+    return [f"In the coming year, the question will be: {halves}"]
 
 
 def epigraph_lines(epigraph: Epigraph) -> list[str]:

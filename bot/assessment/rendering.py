@@ -20,9 +20,16 @@ from personas.persona import Persona
 
 __all__ = ["SectionRenderer", "heading_part", "line_part"]
 
-_BARE_LIKELIHOOD = re.compile(
-    r"(?<!\bis)(?<!\bare)(?<!\bas)(?<!\bbe)(?<!\bit)(?<!\bseems)([\w’)\]])\s+(\{J\d+\})"
+_BEHIND_THE_STOP = re.compile(r"\.\s+(\{J\d+\})\.?\s*$")
+_BEFORE_LIKELIHOOD = re.compile(r"(\S+)\s+(?=\{J\d+\})")
+_LEADING_INTO_IT = frozenset(
+    {
+        *("is", "are", "was", "were", "be", "as", "it", "seems", "looks", "appears", "remains", "becomes"),
+        *("now", "still", "also", "therefore", "thus", "and", "but", "or", "yet"),
+    }
 )
+"""Words that a likelihood follows in a sentence; elsewhere it stands behind a dash."""
+_GLUED = re.compile(r"(?<=[^\s(“*_])(?=\[S\d|\{[JQT]\d)")
 _SAME_CITATION = re.compile(r"(\[\d+(?:: [^\]]+)?\])(?:\s*\1)+")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -80,39 +87,60 @@ class SectionRenderer:
             # A fact cites a source or says that it has none (design, decision 10).
             self.counts["fact_without_source"] += 1
             text = f"{text} _(no source)_"
-        # A likelihood stands behind a dash unless the sentence already leads into it.
-        text = _BARE_LIKELIHOOD.sub(r"\1 — \2", text)
+        text = _GLUED.sub(" ", text)
+        if "{J" in text:
+            text = _BEHIND_THE_STOP.sub(r" — \1.", text)
+            text = _BEFORE_LIKELIHOOD.sub(_set_off, text)
         printed = Reference.sub(lambda match: self._reference(match[0].strip("[]{}")), text)
         printed = _SAME_CITATION.sub(r"\1", printed)
-        return re.sub(r"\s+([.,;:!?])", r"\1", re.sub(r" {2,}", " ", printed)).strip()
+        printed = re.sub(r"\s+([.,;:!?])", r"\1", re.sub(r" {2,}", " ", printed)).strip()
+        return printed[:1].upper() + printed[1:] if text[:1] == "{" else printed
 
     def _reference(self, name: str) -> str:
+        """What stands for a reference; nothing for an unknown one, which the wording rules let not pass."""
         first = name not in self._cited
         self._cited.add(name)
-        match name[0]:
-            case "J":
-                phrase, clipped = self.lexicon.phrase(self.tables.judgments[name].likelihood)
-                self.counts["range_clipped"] += clipped and first
-                return phrase
-            case "S":
-                return self._source(name, first=first)
-            case "Q":
-                excerpt = self.tables.evidence.excerpt(name)
-                assert excerpt is not None, "unknown ids are dropped by the wording rules"
-                first = excerpt.source_id not in self._cited
-                self._cited.add(excerpt.source_id)
-                return f"“{excerpt.text}” {self._source(excerpt.source_id, first=first)}"
-            case _:
-                term = self.persona.term(name)
-                assert term is not None, "unknown ids are dropped by the wording rules"
-                native = term.native if term.native != term.english else ""
-                return f"{term.english} ({native})" if first and native else term.english
+        if name[0] == "J":
+            return self._likelihood(name, first=first)
+        if name[0] == "S":
+            return self._source(name, first=first)
+        return self._quotation(name) if name[0] == "Q" else self._term(name, first=first)
+
+    def _likelihood(self, name: str, *, first: bool) -> str:
+        judgment = self.tables.judgments.get(name)
+        if judgment is None:
+            return ""
+        phrase, clipped = self.lexicon.phrase(judgment.likelihood)
+        self.counts["range_clipped"] += clipped and first
+        return phrase
+
+    def _quotation(self, name: str) -> str:
+        excerpt = self.tables.evidence.excerpt(name)
+        if excerpt is None:
+            return ""
+        first = excerpt.source_id not in self._cited
+        self._cited.add(excerpt.source_id)
+        return f"“{excerpt.text}” {self._source(excerpt.source_id, first=first)}"
+
+    def _term(self, name: str, *, first: bool) -> str:
+        term = self.persona.term(name)
+        if term is None:
+            return ""
+        native = term.native if term.native != term.english else ""
+        return f"{term.english} ({native})" if first and native else term.english
 
     def _source(self, source_id: str, *, first: bool) -> str:
         """A link at first use in the section, a plain number after; a claim says that it is one."""
         source = self.tables.evidence.source(source_id)
-        assert source is not None, "unknown ids are dropped by the wording rules"
+        if source is None:
+            return ""
         number = source_id.removeprefix("S")
         if source.source_class in (SourceClass.USER_CLAIM, SourceClass.FORWARDED):
             return f"[{number}: {source.source_class}]" if first or self.factual else f"[{number}]"
         return f"[{number}]({source.url})" if first and source.url else f"[{number}]"
+
+
+def _set_off(match: re.Match[str]) -> str:
+    word = match[1]
+    leads = word.strip("*_").casefold() in _LEADING_INTO_IT or word[-1] in "—–-:(,;"
+    return f"{word} " if leads else f"{word} — "

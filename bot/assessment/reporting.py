@@ -47,20 +47,24 @@ def report(
         f"[{source.id.removeprefix('S')}] {source.title}, {source.publisher} ({source.source_class})"
         for source in evidence.sources
     )
-    corrections = sum(counts.values())
-    judgments = len(data.plan.judgments)
-    check_line = (
-        f"{len(evidence.retrieved)} sources retrieved · {judgments} judgment{'s' if judgments != 1 else ''} with likelihood · "
-        f"{corrections} correction{'s' if corrections != 1 else ''} before display · as of {as_of:%d %b %Y %H:%M} UTC"
+    accounts = (
+        f"{len(evidence.retrieved)} sources retrieved",
+        f"{_counted(len(data.plan.judgments), 'judgment')} with likelihood",
+        f"{_counted(sum(counts.values()), 'correction')} before display",
+        f"as of {as_of:%d %b %Y %H:%M} UTC",
     )
     notices = [*([demo_label] if demo_label else []), f"{SIMULATION} Model: {model_name}."]
     if not evidence.retrieved:
         notices.append(NOTHING_RETRIEVED)
     return Report(
         sources=sources,
-        check_line=check_line,
+        check_line=" · ".join(accounts),
         notices=tuple(notices),
         problems=tuple(problems),
         usage=usage,
         counts=dict(counts),
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -34,8 +34,8 @@ def find_defect(spec: SectionSpec, units: Sequence[Unit]) -> Defect | None:
     if missing > 0:
         return Defect(
             "parts_missing",
-            f"Write only the {missing} lettered part(s) that are still missing, each with its ### heading and "
-            f"{max(spec.bullets[0], 3)} bullets.",
+            f"Write only the {missing} lettered part(s) that are still missing, each with its ### heading "
+            f"and {max(spec.bullets[0], 3)} bullets.",
         )
     if spec.subs[0]:
         short = tuple(n for n, (_, bullets) in enumerate(groups) if bullets < spec.bullets[0])
@@ -43,7 +43,8 @@ def find_defect(spec: SectionSpec, units: Sequence[Unit]) -> Defect | None:
             titles = "; ".join(f"“{groups[n][0]}”" for n in short)
             return Defect(
                 "bullets_missing",
-                f"Write only {spec.bullets[0]} more bullets for each of these parts, under its ### heading: {titles}.",
+                f"Write only {spec.bullets[0]} more bullets for each of these parts, under its ### heading: "
+                f"{titles}.",
                 short,
             )
     elif spec.bullets[0]:

@@ -17,26 +17,65 @@ __all__ = ["event_name", "headline", "opening_sentence", "title_slots"]
 HEADLINE_WORDS = 12
 """Words: the longest headline (design, decision 3)."""
 
-_EVENT_NOUNS = (
-    "truce ceasefire armistice deal agreement pact treaty accord framework summit talks meeting visit tariff tariffs "
-    "sanctions embargo ban controls curbs quota quotas election vote referendum coup strike strikes attack invasion "
-    "exercise exercises drills launch test ruling verdict law bill budget plan strategy reform cut cuts hike rate "
-    "merger takeover default devaluation blockade protest protests crackdown withdrawal statement announcement speech "
-    "decision proposal offer resolution dispute crisis war"
-).split()
-_PLURAL = {
-    "talks",
-    "tariffs",
-    "sanctions",
-    "controls",
-    "curbs",
-    "quotas",
-    "strikes",
-    "exercises",
-    "drills",
-    "cuts",
-    "protests",
+_EVENT_NOUNS = frozenset(
+    {
+        *("truce", "ceasefire", "armistice", "deal", "agreement", "pact", "treaty", "accord", "framework"),
+        *(
+            "summit",
+            "talks",
+            "meeting",
+            "visit",
+            "tariff",
+            "tariffs",
+            "sanctions",
+            "embargo",
+            "ban",
+            "controls",
+        ),
+        *(
+            "curbs",
+            "quota",
+            "quotas",
+            "election",
+            "vote",
+            "referendum",
+            "coup",
+            "strike",
+            "strikes",
+            "attack",
+        ),
+        *(
+            "invasion",
+            "exercise",
+            "exercises",
+            "drills",
+            "launch",
+            "test",
+            "ruling",
+            "verdict",
+            "law",
+            "bill",
+        ),
+        *("budget", "plan", "strategy", "reform", "cut", "cuts", "hike", "merger", "takeover", "default"),
+        *("devaluation", "blockade", "protest", "protests", "crackdown", "withdrawal", "statement", "speech"),
+        *("announcement", "decision", "proposal", "offer", "resolution", "dispute", "crisis", "war"),
+    }
+)
+"""Nouns a headline names an event with; section titles call the event by them."""
+_PLURALS = {
+    "talks": "the round of talks",
+    "exercises": "the round of exercises",
+    "drills": "the round of drills",
+    "strikes": "the wave of strikes",
+    "protests": "the wave of protests",
+    "tariffs": "the move on tariffs",
+    "sanctions": "the move on sanctions",
+    "controls": "the move on controls",
+    "curbs": "the move on curbs",
+    "quotas": "the move on quotas",
+    "cuts": "the round of cuts",
 }
+"""The kernels of the titles want a singular: "What … says"."""
 _QUESTION = re.compile(
     r"^(?:what|why|how|who|when|where|which|will|would|is|are|does|do|did|can|could|should|has|have|was|were)\b",
     re.I,
@@ -63,7 +102,7 @@ def event_name(title: str) -> str:
     words = [word.strip(".,;:!?’'\"“”()…").casefold() for word in title.split()]
     nouns = [word for word in words if word in _EVENT_NOUNS]
     if nouns:
-        return f"the {nouns[-1]}"
+        return _PLURALS.get(nouns[-1], f"the {nouns[-1]}")
     return _in_quotation_marks(title)
 
 
