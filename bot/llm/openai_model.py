@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -75,7 +76,7 @@ class OpenAIModel:
                 yield text
             finished = reading.finished()
             await reading.drain()
-        yield finished
+        yield replace(finished, model=self._endpoint.roles[call.role].model)
 
     def _opened(self) -> openai.AsyncOpenAI:
         """Build the client at first use: it belongs to the loop it is used in."""

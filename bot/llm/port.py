@@ -93,6 +93,9 @@ class Finished:
 
     reason: FinishReason
     usage: Usage
+    model: str = ""
+    """The model that answered, by the name it was asked for: where there are several, the disclosure
+    names those that wrote."""
 
 
 class Model(Protocol):

@@ -81,7 +81,7 @@ async def test_text_and_end(api: Api) -> None:
         text, end = await read(model)
     asked = len("You are an analyst.The question.Write section 1.") // 4
     assert text == TEXT
-    assert end == Finished(FinishReason.STOP, Usage(asked, 5, -(-len(TEXT) // 4)))
+    assert end == Finished(FinishReason.STOP, Usage(asked, 5, -(-len(TEXT) // 4)), model="writer")
 
 
 @pytest.mark.parametrize("crlf", [False, True])
