@@ -64,8 +64,8 @@ MOST_IMPLICATIONS = 4
 MOST_GAPS = 4
 """Entries kept of each list: what the in-depth format has room for (analysis standard, 1.2); a model that
 gives more has not weighed them."""
-COMPACT_RANGE = 10
-"""Percentage points on either side of a compact plan's point, which comes without a range."""
+DEFAULT_RANGE = 10
+"""Percentage points on either side of a point that comes without a range."""
 
 _WITH_ARTICLE = re.compile(
     r"u\.?s\.?(?:a\.?)?|united (?:states|kingdom|nations|arab emirates)\b.*|uk|eu|uae|european union|"
@@ -87,16 +87,15 @@ class DataReader:
 
     def plan(self, data: Mapping[str, Any]) -> Plan:
         """The plan, as far as the data has one."""
-        compact = self.format_.compact
-        raw = self._numbered(data) if compact else records(data.get("judgments"))
         hypotheses = [self._text(name, words=12) for name in strings(data.get("hypotheses"))]
+        sections = {spec.key for spec in self.format_.sections}
         return Plan(
             bottom_line=self._text(data.get("bottom_line"), words=60),
             event_date=iso_date(data.get("event_date")),
             premise=one_of(data.get("premise"), PREMISES, "unclear"),
             counterparty=self._counterparty(data.get("counterparty")),
             stance=one_of(data.get("stance"), STANCES, "act"),
-            judgments=self._judgments(raw),
+            judgments=self._judgments(records(data.get("judgments"))),
             hypotheses=tuple(
                 Hypothesis(f"H{number}", name)
                 for number, name in enumerate(dict.fromkeys(filter(None, hypotheses)), 1)
@@ -106,33 +105,31 @@ class DataReader:
             section_lines={
                 section: line
                 for record in records(data.get("sections"))
-                if (section := str(record.get("section", "")).strip()[:2]) in self._sections()
+                if (section := _first_word(record.get("section"))) in sections
                 and (line := self._text(record.get("line"), words=30))
             },
         )
 
     def outlook(self, data: Mapping[str, Any], plan: Plan) -> Outlook:
-        """The outlook; hypotheses not weighed by the model share what is left."""
-        if self.format_.compact:
-            weighed = [
-                (Hypothesis(f"H{number}", text), probability, "")
-                for number, (text, probability) in enumerate(self._pairs(data, "h", MOST_HYPOTHESES), 1)
-            ]
-            assumptions: list[tuple[object, object]] = [(data.get(f"a{number}"), "") for number in (1, 2, 3)]
-        else:
-            by_id = {str(record.get("id")): record for record in records(data.get("hypotheses"))}
-            weighed = [
-                (
-                    hypothesis,
-                    percent(by_id.get(hypothesis.id, {}).get("probability")),
-                    self._text(by_id.get(hypothesis.id, {}).get("would_change_if"), words=25),
-                )
-                for hypothesis in plan.hypotheses
-            ]
-            assumptions = [
-                (record.get("statement"), record.get("if_wrong"))
-                for record in records(data.get("assumptions"))
-            ]
+        """The outlook; hypotheses not weighed by the model share what is left, if any is weighed."""
+        by_id = {str(record.get("id")): record for record in records(data.get("hypotheses"))}
+        given = {
+            hypothesis.id: percent(record["probability"])
+            for hypothesis in plan.hypotheses
+            if (record := by_id.get(hypothesis.id, {})).get("probability") is not None
+        }
+        rest = (100 - sum(given.values())) // max(len(plan.hypotheses) - len(given), 1)
+        weighed = [
+            (
+                hypothesis,
+                given.get(hypothesis.id, max(rest, LEAST_PROBABILITY)),
+                self._text(by_id.get(hypothesis.id, {}).get("would_change_if"), words=25),
+            )
+            for hypothesis in (plan.hypotheses if given else ())
+        ]
+        assumptions = [
+            (record.get("statement"), record.get("if_wrong")) for record in records(data.get("assumptions"))
+        ]
         stated = [plan.linchpin] if plan.linchpin else []
         consequence = {}
         for statement, if_wrong in assumptions:
@@ -168,16 +165,8 @@ class DataReader:
 
     def watch(self, data: Mapping[str, Any], plan: Plan) -> Watch:
         """Watch items, implications, gaps and the halves of the closing question."""
-        if self.format_.compact:
-            items: list[Mapping[str, Any]] = [
-                {"what": data.get(f"w{number}"), "threshold": data.get(f"t{number}")}
-                for number in range(1, self.format_.watch_items[1] + 1)
-            ]
-            implications: list[Mapping[str, Any]] = [{"implication": data.get("client_should")}]
-            gaps: list[Mapping[str, Any]] = [{"gap": data.get("unknown")}]
-        else:
-            items, implications = records(data.get("items")), records(data.get("implications"))
-            gaps = records(data.get("gaps"))
+        items, implications = records(data.get("items")), records(data.get("implications"))
+        gaps = records(data.get("gaps"))
         known = {judgment.id for judgment in plan.judgments}
         watched: list[WatchItem] = []
         for record in items[: self.format_.watch_items[1]]:
@@ -223,15 +212,11 @@ class DataReader:
             statement = self._text(record.get("statement"), words=30)
             if not statement or any(jaccard(known.statement, statement) >= SAME for known in judgments):
                 continue
-            low, point, high = (percent(record.get(key)) for key in ("low", "point", "high"))
-            if not low <= point <= high:
-                self.counts["range_out_of_order"] += 1
-                low, point, high = sorted((low, point, high))
             judgments.append(
                 Judgment(
                     id=f"J{len(judgments) + 1}",
                     statement=statement,
-                    likelihood=Likelihood(low, point, high),
+                    likelihood=self._likelihood(record),
                     until=self._date(record.get("until"), LONGEST_WINDOW),
                     confidence=one_of(record.get("confidence"), CONFIDENCES, "low"),
                     viewpoint=one_of(record.get("view"), VIEWPOINTS, "analyst"),
@@ -239,6 +224,18 @@ class DataReader:
                 )
             )
         return tuple(judgments[: self.format_.judgments[1]])
+
+    def _likelihood(self, record: Mapping[str, Any]) -> Likelihood:
+        """Low, point and high in order; the point, which gives the term, stays."""
+        point = percent(record.get("point"))
+        low, high = (
+            percent(record[key]) if record.get(key) is not None else percent(min(max(other, 1), 99))
+            for key, other in (("low", point - DEFAULT_RANGE), ("high", point + DEFAULT_RANGE))
+        )
+        if not low <= point <= high:
+            self.counts["range_out_of_order"] += 1
+            low, high = min(low, point, high), max(low, point, high)
+        return Likelihood(low, point, high)
 
     def _forecasts(self, entries: list[Mapping[str, Any]], plan: Plan) -> Iterable[Forecast]:
         known = {judgment.id for judgment in plan.judgments}
@@ -253,25 +250,6 @@ class DataReader:
                     resolution_source=self._name(record.get("source"), words=10),
                     judgment_id=judgment if judgment in known else "",
                 )
-
-    def _numbered(self, data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """The compact plan's judgments: a point only, from which the range is made."""
-        pairs = self._pairs(data, "j", self.format_.judgments[1])
-        return [
-            {"statement": text, "low": point - COMPACT_RANGE, "point": point, "high": point + COMPACT_RANGE}
-            for text, point in pairs
-        ]
-
-    def _pairs(self, data: Mapping[str, Any], letter: str, most: int) -> list[tuple[str, int]]:
-        """Texts under ``j1``, ``j2`` … with the percentages under ``p1``, ``p2`` …"""
-        return [
-            (text, percent(data.get(f"p{number}")))
-            for number in range(1, most + 1)
-            if (text := self._text(data.get(f"{letter}{number}"), words=25))
-        ]
-
-    def _sections(self) -> frozenset[str]:
-        return frozenset(spec.key for spec in self.format_.sections)
 
     def _text(self, value: object, *, words: int) -> str:
         """A cleaned sentence of at most so many words, without references, or an empty string."""
@@ -341,6 +319,12 @@ def _exhaustive(
         (hypothesis, share, change) for (hypothesis, _, change), share in zip(weighed, shares, strict=True)
     ]
     return sorted(joined, key=lambda entry: -entry[1])
+
+
+def _first_word(value: object) -> str:
+    """The key in "2", "2." or "2 Why …"."""
+    words = str(value).split(maxsplit=1) if isinstance(value, str | int) else []
+    return words[0].rstrip(".:") if words else ""
 
 
 def _at_most(text: str, words: int) -> str:

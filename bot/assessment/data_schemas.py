@@ -1,8 +1,4 @@
-"""Strict schemas of the JSON calls: plan, outlook and watch.
-
-Format and persona decide the choices; a compact format has fixed keys, because small models repeat or
-forget the entries of an array (``model-facts.md``).
-"""
+"""Strict schemas of the JSON calls: plan, outlook and watch. The demo model has its own (``demo``)."""
 
 from __future__ import annotations
 
@@ -45,8 +41,10 @@ def _object(**properties: _Schema) -> _Schema:
     }
 
 
-def _array(items: _Schema) -> _Schema:
-    return {"type": "array", "items": items}
+def _array(items: _Schema, size: tuple[int, int] | None = None) -> _Schema:
+    # The size as a description: strict mode of many servers knows no minItems.
+    told = {"description": f"{size[0]} to {size[1]}"} if size else {}
+    return {"type": "array", "items": items, **told}
 
 
 _TEXT: _Schema = {"type": "string"}
@@ -60,11 +58,6 @@ def _choice(values: Iterable[str]) -> _Schema:
 
 def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
     """Schema of the plan call."""
-    if format_.compact:
-        keys: dict[str, _Schema] = {"bottom_line": _TEXT, "counterparty": _TEXT}
-        for number in range(1, format_.judgments[1] + 1):
-            keys |= {f"j{number}": _TEXT, f"p{number}": _PERCENT}
-        return JsonSchema("plan", _object(**keys))
     judgment = _object(
         statement=_TEXT,
         low=_PERCENT,
@@ -83,7 +76,7 @@ def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
             premise=_choice(PREMISES),
             counterparty={"type": "string", "description": "the other main actor, at most 4 words"},
             stance=_choice(STANCES),
-            judgments=_array(judgment),
+            judgments=_array(judgment, format_.judgments),
             hypotheses=_array(_TEXT),
             linchpin=_TEXT,
             sections=_array(_object(section=_TEXT, line=_TEXT, evidence=_array(_TEXT))),
@@ -91,14 +84,8 @@ def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
     )
 
 
-def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:
+def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:  # noqa: ARG001 - called like the other two
     """Schema of the outlook call."""
-    if format_.compact:
-        keys: dict[str, _Schema] = {}
-        for number in (1, 2, 3):
-            keys |= {f"h{number}": _TEXT, f"p{number}": _PERCENT}
-        keys |= {"a1": _TEXT, "a2": _TEXT, "a3": _TEXT}
-        return JsonSchema("outlook", _object(**keys))
     hypotheses = [hypothesis.id for hypothesis in plan.hypotheses] or ["H1", "H2", "H3"]
     judgments = [judgment.id for judgment in plan.judgments] or ["J1"]
     return JsonSchema(
@@ -123,14 +110,6 @@ def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:
 
 def watch_schema(format_: Format, plan: Plan, persona: Persona) -> JsonSchema:
     """Schema of the watch call."""
-    if format_.compact:
-        keys: dict[str, _Schema] = {}
-        for number in range(1, format_.watch_items[1] + 1):
-            keys |= {f"w{number}": _TEXT, f"t{number}": _TEXT}
-        return JsonSchema(
-            "watch",
-            _object(**keys, client_should=_TEXT, unknown=_TEXT, question_does=_TEXT, question_or=_TEXT),
-        )
     judgments = [judgment.id for judgment in plan.judgments] or ["J1"]
     item = _object(
         what=_TEXT,
@@ -143,7 +122,7 @@ def watch_schema(format_: Format, plan: Plan, persona: Persona) -> JsonSchema:
     return JsonSchema(
         "watch",
         _object(
-            items=_array(item),
+            items=_array(item, format_.watch_items),
             implications=_array(_object(audience=_TEXT, implication=_TEXT, by=_DATE)),
             gaps=_array(_object(gap=_TEXT, where=_TEXT)),
             question_does=_TEXT,
