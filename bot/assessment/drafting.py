@@ -65,6 +65,8 @@ class Draft:
         """A sentence, when the section could not be written."""
         self.shown = len(self.units) if not complete else 0
         """Units the reader has: they can no longer change."""
+        self._taken = 0
+        """Units given out by this run: one that goes on where another ended shows everything again."""
         self._held = False
         self._changed = asyncio.Event()
 
@@ -94,11 +96,12 @@ class Draft:
         """The units not taken yet, as soon as there are some; empty when the draft is complete and
         all are taken.
         """
-        while not self.complete and (len(self.units) == self.shown or (self._held and not self.on_screen)):
+        while not self.complete and (len(self.units) == self._taken or (self._held and not self.on_screen)):
             self._changed.clear()
             await self._changed.wait()
-        taken = self.units[self.shown :]
-        self.shown = len(self.units)
+        taken = self.units[self._taken :]
+        self._taken = len(self.units)
+        self.shown = max(self.shown, self._taken)
         return taken
 
 
