@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
+import aiohttp
 import structlog
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
 
 from bot.jobs import QueueUnavailableError
 from bot.reception import Reception
@@ -21,6 +24,9 @@ from handlers.parsing import Action, parse_action, parse_edit, parse_mention, pa
 __all__ = ["register"]
 
 log = structlog.get_logger()
+
+DEED_SECONDS: Final = 2.0
+"""Longest time for what a button does: Slack wants its ack within 3 seconds, and marks the button else."""
 
 
 def register(app: AsyncApp, reception: Reception) -> None:
@@ -55,24 +61,34 @@ def register(app: AsyncApp, reception: Reception) -> None:
 def _on_action(
     deed: Callable[[Action, Reception], Awaitable[None]], reception: Reception
 ) -> Callable[..., Awaitable[None]]:
-    async def on_action(ack: Callable[[], Awaitable[None]], body: dict[str, Any]) -> None:
+    async def on_action(ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:
         action = parse_action(body)
         if action is not None:
             try:
-                await deed(action, reception)
-            except (QueueUnavailableError, StoreError) as error:
+                # The store alone would ride an outage out for longer than Slack waits.
+                async with asyncio.timeout(DEED_SECONDS):
+                    await deed(action, reception)
+            except (QueueUnavailableError, StoreError, TimeoutError) as error:
                 # Buttons are never delivered again: say so, instead of leaving the press without effect.
                 log.warning("button.without_queue", action=action.action_id, error=type(error).__name__)
-                await reception.whisper(
-                    cards.unavailable_notice(),
-                    team_id=action.team_id,
-                    channel=action.channel,
-                    user_id=action.user_id,
-                    thread_ts=action.thread_ts,
-                )
+                await _say_unavailable(respond)
         await ack()
 
     return on_action
+
+
+async def _say_unavailable(respond: AsyncRespond) -> None:
+    """Through the press's own response address: the Web API's pacing needs the store that is away."""
+    notice = cards.unavailable_notice()
+    try:
+        await respond(
+            text=notice.text,
+            blocks=list(notice.blocks),
+            response_type="ephemeral",
+            replace_original=False,
+        )
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        log.warning("notice.not_shown", error=type(error).__name__)
 
 
 async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from bot.app import Application, DemoModel, SlackPace, application
+from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for
 from bot.assessment.events import Part
 from bot.assessment.run import Assignment
 from bot.sandbox import AppConfig, Sandbox, WorkspaceConfig
@@ -33,6 +33,8 @@ from bot.slack.limits import WriterLimits
 from bot.store.connection import open_redis
 from bot.store.turn_store import TurnStore
 from bot.turns import turn_id_for
+from personas.desk import Desk
+from personas.loader import load_personas
 from tests.support.model_replies import ModelRequest, Reply, Script
 from tests.support.model_server import ModelServer, serve_model
 from tests.support.seed_script import QUESTION, answer
@@ -72,6 +74,7 @@ FAST = SlackPace(
 """A workspace without rate limits, in which nobody waits for a reader's eyes."""
 
 ANSWER_SECONDS = 20.0
+PERSONAS = Desk(load_personas())
 _Value = TypeVar("_Value")
 
 
@@ -192,21 +195,23 @@ class OpenDesk:
 
     async def rendered(self, ts: str) -> str:
         """The engine's own document for a mention, made once more without Slack."""
-        assert self.app is not None
         stored = await TurnStore(self.redis).load(self.turn_id(ts))
         assert stored is not None
-        answering = self.app.answering
-        persona = answering.desk.by_code(stored.turn.persona)
+        persona = PERSONAS.by_code(stored.turn.persona)
         assert persona is not None
+        engine, model = engine_of(self.settings, None)
         assignment = Assignment(
             "again",
             persona,
-            answering.formats(stored.turn.format),
+            format_for(self.settings, None)(stored.turn.format),
             stored.turn.question,
             datetime.fromtimestamp(stored.turn.asked_at, UTC),
         )
-        events = answering.engine.run(assignment)
-        return "".join([event.text async for event in events if isinstance(event, Part)])
+        try:
+            events = engine.run(assignment)
+            return "".join([event.text async for event in events if isinstance(event, Part)])
+        finally:
+            await model.aclose()
 
 
 # Reading messages -------------------------------------------------------------------------------------------
@@ -402,9 +407,11 @@ class ServeProcess:
         )
         return cls(process)
 
-    def kill(self) -> None:
-        """Kill -9."""
-        self.process.kill()
+    async def kill(self) -> None:
+        """Kill -9, if it still runs."""
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
 
     async def end(self) -> int:
         """SIGTERM; the exit code."""
