@@ -46,6 +46,8 @@ CPU_TO_SDK = 0.4
 BASE_MEGABYTES = 150
 ASSESSMENT_MEGABYTES = 1
 
+CPU_A_TOKEN = ": cpu of the app a token"
+
 
 async def _alone(runs: int) -> list[Row]:
     """Without rate limits: alone, then twenty at once."""
@@ -105,6 +107,7 @@ def _lone_rows(name: str, answers: Sequence[Answer]) -> list[Row]:
     shares = [value / SINGLE_STREAM_SECONDS for value in seconds]
     return [
         row_of(f"{name}: card after the event", "ms", [1e3 * a.card for a in answers], target=CARD_MS),
+        row_of(f"{name}: model asked after the event", "ms", [1e3 * a.first_request for a in answers]),
         row_of(
             f"{name}: opening and heading 1 after the first token",
             "ms",
@@ -125,7 +128,8 @@ def _lone_rows(name: str, answers: Sequence[Answer]) -> list[Row]:
         row_of(f"{name}: calls of the model", "", [a.model_calls for a in answers]),
         row_of(f"{name}: calls to Slack", "", [a.slack_calls for a in answers]),
         row_of(f"{name}: corrections by the checks", "", [a.corrections for a in answers]),
-        row_of(f"{name}: cpu of the app a token", "µs", [a.cpu_per_token for a in answers]),
+        row_of(f"{name}: cpu of the app a token, each answer", "µs", [a.cpu_per_token for a in answers]),
+        row_of(f"{name}{CPU_A_TOKEN}", "µs", [_average_cpu(answers)]),
     ]
 
 
@@ -150,28 +154,26 @@ def _crowd_rows(name: str, crowd: Crowd, lone: Sequence[Answer], *, compared: bo
             row_of(f"{name}: cpu of the {process}", "% of a core", [100 * share])
             for process, share in crowd.cpu_share.items()
         ),
-        row_of(f"{name}: cpu of the app a token", "µs", [crowd.answers[0].cpu_per_token]),
+        row_of(f"{name}{CPU_A_TOKEN}", "µs", [_average_cpu(crowd.answers)]),
     ]
 
 
+def _average_cpu(answers: Sequence[Answer]) -> float:
+    """µs a token over all of them."""
+    return sum(a.cpu_per_token * a.tokens for a in answers) / sum(a.tokens for a in answers)
+
+
 def _against_sdk(rows: Sequence[Row]) -> list[Row]:
-    """The app's whole CPU a token, to what reading alone costs through the SDK's event objects."""
+    """The app's whole CPU a token, over all answers of a part, to what reading alone costs through the
+    SDK's event objects.
+    """
     sdk = next((row.p50 for row in rows if row.name == "cpu a token, sdk event objects"), None)
     if sdk is None:
         return []
     return [
-        Row(
-            f"{row.name}, to sdk",
-            row.value / sdk,
-            "ratio",
-            row.n,
-            row.p50 / sdk,
-            row.p95 / sdk,
-            None,
-            CPU_TO_SDK,
-        )
+        row_of(f"{row.name}, to sdk", "ratio", [row.value / sdk], target=CPU_TO_SDK)
         for row in rows
-        if row.name.endswith("cpu of the app a token")
+        if row.name.endswith(CPU_A_TOKEN)
     ]
 
 

@@ -31,6 +31,8 @@ SINGLE_STREAM_SECONDS = FIRST_TOKEN_SECONDS + ANSWER_CHARACTERS / CHARACTERS_A_T
 """What one long model call would take (issue 2, Speed). Our answer is longer than that, because what the
 outlook and watch calls hold is printed, too; the comparison ignores it, to our disadvantage."""
 CHANNEL = "C0DESK"
+QUIET_SECONDS = 2.0
+"""Before a lone question: the footer of the one before takes a post of the channel's second."""
 SAMPLE_SECONDS = 0.25
 """Between two looks at the app's memory."""
 IDLE_SECONDS = 3.0
@@ -42,6 +44,8 @@ class Answer:
 
     card: float
     """Event to card."""
+    first_request: float
+    """Event to the first call of the model."""
     heading: float
     """First token to opening line and heading 1."""
     sentence: float
@@ -86,6 +90,7 @@ async def idle_cpu(desk: Desk) -> float:
 
 async def ask_alone(desk: Desk, viewer: Viewer, *, idle: float) -> Answer:
     """One assessment with nothing beside it."""
+    await asyncio.sleep(QUIET_SECONDS)
     cpu, began = desk.app.cpu_seconds, time.monotonic()
     thread = await _ask(viewer)
     await viewer.until(lambda: thread.complete, "the answer")
@@ -155,6 +160,7 @@ def _answers(desk: Desk, threads: Sequence[Thread], cpu_seconds: float) -> list[
         answers.append(
             Answer(
                 card=_known(thread.card_at) - thread.asked_at,
+                first_request=first_token - FIRST_TOKEN_SECONDS - thread.asked_at,
                 heading=_known(thread.heading_at) - first_token,
                 sentence=_known(thread.sentence_at) - first_token,
                 last_text=_known(thread.text_at) - thread.asked_at,
