@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +15,7 @@ __all__ = [
     "ModelTimeouts",
     "RoleSettings",
     "chat_body",
+    "endpoint_id",
     "output_limit",
     "responses_body",
 ]
@@ -71,6 +73,14 @@ class ModelEndpoint:
     """Chat only: the server continues a last assistant message (llama.cpp does, OpenAI does not)."""
     chat_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     """Chat only: OpenAI's name of the output limit, or the older one that llama.cpp reads."""
+
+
+def endpoint_id(endpoint: ModelEndpoint) -> str:
+    """Name of the account that a provider counts: the same for all who use one address with one key, and
+    nothing that leads back to the key (24 hexadecimal digits of a SHA-256).
+    """
+    account = f"{endpoint.url or ''}\n{endpoint.key}"
+    return hashlib.sha256(account.encode()).hexdigest()[:24]
 
 
 def output_limit(call: ModelCall, role: RoleSettings) -> int:

@@ -22,6 +22,7 @@ from bot.llm.port import (
     ModelCall,
     ModelConfigurationError,
     ModelError,
+    ModelPausedError,
     ModelRateLimitedError,
     ModelTooLongError,
     Role,
@@ -132,7 +133,8 @@ class FailoverModel:
             self._count(lane, call, error)
             if isinstance(error, ModelConfigurationError) or error.retryable:
                 asked = error.retry_after_seconds if isinstance(error, ModelRateLimitedError) else None
-                lane.breaker.failed(trial, pause_seconds=asked)
+                if not isinstance(error, ModelPausedError):  # nothing was asked, so nothing was learned
+                    lane.breaker.failed(trial, pause_seconds=asked)
                 if not delivered:
                     raise _BeforeTextError(error) from error
                 self._remember(call, lane)

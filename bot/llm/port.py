@@ -22,6 +22,7 @@ __all__ = [
     "ModelCall",
     "ModelConfigurationError",
     "ModelError",
+    "ModelPausedError",
     "ModelRateLimitedError",
     "ModelRefusedError",
     "ModelTooLongError",
@@ -141,6 +142,12 @@ class ModelRateLimitedError(ModelError):
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class ModelPausedError(ModelRateLimitedError):
+    """No request was made: an earlier 429, here or in another replica, asks for more patience than a call
+    has. ``retry_after_seconds`` is what is left of it.
+    """
 
 
 class ModelBrokenError(ModelError):
