@@ -79,7 +79,8 @@ def remove_mentions(text: str, review: Review) -> str | None:
     return review.corrected("mention", text, _PING.sub("", _CONTROL.sub("", text)))
 
 
-_COMMAND = re.compile(r"\\[nrt](?![a-z])|\\[a-zA-Z]+\*?|\\")
+_FORMULA = re.compile(r"\\[a-zA-Z]{2,}|\$\$")
+_ESCAPED = re.compile(r"\\[nrt](?![a-z])|\\")
 _STRAY_BRACES = re.compile(r"\{(?![JQT]\d+\})[^{}]*\}?|(?<![JQT\d])\}")
 _BRACKETED_WORD = re.compile(
     r"\[(?:\^[^\]]*|[ xX]|citation needed|sources?|links?|refs?|reference|URL|date|name)\]", re.IGNORECASE
@@ -87,14 +88,19 @@ _BRACKETED_WORD = re.compile(
 _ITALICS = re.compile(r"(?<![\w*])[*_]+(?=[\w“‘(])|(?<=[\w.,:;!?”’)%])[*_]+(?![\w*])|~~|(?<!\S)[*_]+(?!\S)")
 _BOLD = re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*")
 _KEPT_BOLD = "\ue000"
-_MARKS = frozenset("{}`|\\[*_~")
+_MARKS = frozenset("{}`|\\[*_~$")
 
 
-def remove_markup(text: str, review: Review) -> str:
-    """What is left in braces is no reference; of emphasis only closed bold may stay, for labels."""
+def remove_markup(text: str, review: Review) -> str | None:
+    """What is left in braces is no reference; of emphasis only closed bold may stay, for labels. A
+    formula is no prose.
+    """
     if _MARKS.isdisjoint(text):
         return text
-    plain = _COMMAND.sub(" ", text) if "\\" in text else text
+    if _FORMULA.search(text):
+        review.counts["formula"] += 1
+        return None
+    plain = _ESCAPED.sub(" ", text) if "\\" in text else text
     plain = _STRAY_BRACES.sub("", plain)
     plain = _BRACKETED_WORD.sub("", plain)
     plain = plain.replace("`", "").replace("||", "").replace("|", "/")

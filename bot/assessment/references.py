@@ -67,7 +67,7 @@ _GROUP = re.compile(
 )
 _NAMES = re.compile(r"([SJQT]?)\s?(\d{1,3})")
 _NUMBERED = re.compile(
-    r"(?<!\w)[\[【]\^?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)(?:†[^\]】]*)?[\]】](?:\([^()]*\))?"
+    r"(?:(?<!\w)\[|【)\^?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)(?:†[^\]】]*)?[\]】](?:\([^()]*\))?"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _JUDGMENT = re.compile(r"\{J\d+\}")
