@@ -1,9 +1,11 @@
 """``country-agents serve | sandbox | doctor | ask``: the command line."""
+# ruff: noqa: T201
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,23 +24,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.load()
         configure(settings.log_level, settings.log_format)
-        match options.command:
-            case "serve":
-                return asyncio.run(commands.serve(settings))
-            case "sandbox":
-                return asyncio.run(commands.sandbox(settings, port=options.port))
-            case "doctor":
-                return asyncio.run(commands.doctor(settings))
-            case _:
-                return asyncio.run(
-                    commands.ask(settings, options.persona, options.question, brief=options.brief)
-                )
+        return asyncio.run(_command(options, settings))
     except (CountryAgentsError, PersonaError) as error:
         # The operator is told what to do, without a traceback.
         print(f"country-agents: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`ask … | head`); Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         return 130
+
+
+async def _command(options: argparse.Namespace, settings: Settings) -> int:
+    match options.command:
+        case "serve":
+            return await commands.serve(settings)
+        case "sandbox":
+            return await commands.sandbox(settings, port=options.port)
+        case "doctor":
+            return await commands.doctor(settings)
+        case _:
+            return await commands.ask(settings, options.persona, options.question, brief=options.brief)
 
 
 def _parser() -> argparse.ArgumentParser:

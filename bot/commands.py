@@ -1,4 +1,5 @@
 """What the commands do. Only here, in ``__main__`` and in ``findings`` is anything printed."""
+# ruff: noqa: T201
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from bot.assessment.events import CardChanged, Finished, Part
 from bot.doctor import examine, print_findings
 from bot.errors import CountryAgentsError
 from bot.llm.local_server import LocalServer, Threads
+from bot.llm.port import ModelError
 from bot.llm.progress import TerminalProgress
 from bot.llm.weights import DEFAULT_WEIGHTS, load_specs, resolve
 from bot.sandbox import AppConfig, MentionShortcut, Sandbox, WorkspaceConfig
@@ -44,6 +46,10 @@ class UnknownPersonaError(CountryAgentsError):
     """Nobody on the desk goes by that name."""
 
     user_message = "Nobody on the desk goes by that name."
+
+
+class NotAnsweredError(CountryAgentsError):
+    """The model did not give an assessment; the message says why, for people and for operators."""
 
 
 async def serve(settings: Settings) -> int:
@@ -116,6 +122,8 @@ async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -
                         print()
                         _print_aside((*event.report.problems, event.report.check_line, *event.report.notices))
                         return 1 if event.report.problems else 0
+        except ModelError as error:
+            raise NotAnsweredError(f"{error.user_message} ({error})") from error
         finally:
             await model.aclose()
     return 0
@@ -185,7 +193,8 @@ def _print_welcome(page_url: str, model: str, store: str, *, demo: bool) -> None
     if demo:
         lines.append("  A real model: start again with OPENAI_API_KEY set, or COUNTRY_AGENTS_MODEL_URL.")
     lines += [
-        "  A real store: COUNTRY_AGENTS_REDIS_URL.  A real Slack: see the README, then `country-agents serve`.",
+        "  A real store: COUNTRY_AGENTS_REDIS_URL.",
+        "  A real Slack: see the README, then `country-agents serve`.",
         "  Stop with Ctrl-C.",
         "",
     ]

@@ -27,12 +27,12 @@ async def stop_stream(pressed: StopPressed, reception: Reception) -> None:
 
 
 async def ask_once_more(action: Action, reception: Reception) -> None:
-    """ "Try again" on a failed or stopped answer."""
+    """The button of a failed or stopped answer, “Try again”."""
     await _say_if_forgotten(await reception.ask_anew(action.value), action, reception)
 
 
 async def ask_edited(action: Action, reception: Reception) -> None:
-    """ "Ask again with the new text"."""
+    """The button of an edited question, “Ask again with the new text”."""
     await _say_if_forgotten(await reception.ask_offered(action.value), action, reception)
 
 

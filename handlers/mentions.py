@@ -7,6 +7,7 @@ from bot.slack import cards
 from bot.turns import Question, Turn, turn_id_for
 from handlers.parsing import EditedMention, Mention
 from personas.desk import Address
+from personas.persona import Persona
 
 __all__ = ["answer_mention", "offer_again"]
 
@@ -14,9 +15,10 @@ __all__ = ["answer_mention", "offer_again"]
 async def answer_mention(mention: Mention, reception: Reception) -> None:
     """Hand the question over, or say privately what is missing."""
     address = reception.desk.address(mention.text, bound=reception.bound)
-    notice = _missing(mention, address, reception)
+    persona, notice = address.persona, _missing(mention, address, reception)
     if notice is None:
-        await reception.take(_turn(mention, address))
+        if persona is not None:  # nobody is a notice, too
+            await reception.take(_turn(mention, address, persona))
         return
     await reception.whisper(
         notice,
@@ -33,10 +35,11 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
     mention = edited.mention
     address = reception.desk.address(mention.text, bound=reception.bound)
     too_late = edited.seconds_after > reception.edit_window_seconds
-    if too_late or address.persona is None or _missing(mention, address, reception):
+    persona = address.persona
+    if too_late or persona is None or _missing(mention, address, reception):
         return
     # The key holds the edit's own time: each edit may be offered once.
-    turn_id = await reception.offer(_turn(mention, address))
+    turn_id = await reception.offer(_turn(mention, address, persona))
     await reception.whisper(
         cards.ask_again_notice(turn_id),
         team_id=mention.team_id,
@@ -59,8 +62,7 @@ def _missing(mention: Mention, address: Address, reception: Reception) -> cards.
     return None
 
 
-def _turn(mention: Mention, address: Address) -> Turn:
-    assert address.persona is not None, "checked by _missing"
+def _turn(mention: Mention, address: Address, persona: Persona) -> Turn:
     return Turn(
         turn_id=turn_id_for(mention.team_id, mention.channel, mention.message_ts),
         team_id=mention.team_id,
@@ -69,7 +71,7 @@ def _turn(mention: Mention, address: Address) -> Turn:
         message_ts=mention.message_ts,
         user_id=mention.user_id,
         user_team_id=mention.user_team_id,
-        persona=address.persona.code,
+        persona=persona.code,
         format=address.format,
         question=Question(address.text, mention.quoted),
         asked_at=mention.asked_at,

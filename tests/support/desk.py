@@ -331,7 +331,7 @@ def settings_for(
         "model": "scripted",
         "model_retry_seconds": 3,
         "lease_seconds": 2,
-        "log_level": "ERROR",
+        "log_level": "INFO",
     }
     if transport == "socket":
         given["slack_app_token"] = app.app_token
