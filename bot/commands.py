@@ -8,7 +8,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
 from personas.loader import load_personas
 
-__all__ = ["SANDBOX_PORT", "ask", "doctor", "sandbox", "serve"]
+__all__ = ["SANDBOX_PORT", "ask", "demo_workspace", "doctor", "sandbox", "serve"]
 
 SANDBOX_PORT = 8370
 """Default port of the sandbox's page; any free one where it is taken."""
@@ -71,19 +71,8 @@ async def sandbox(settings: Settings, *, port: int) -> int:
             settings.redis_url.get_secret_value().split("@")[-1] if settings.redis_url else "embedded Valkey"
         )
         model = f"{local.name} (demo model, not an assessment)" if local else f"{settings.model}"
-        agent = AppConfig(
-            scopes=tuple(REQUIRED_SCOPES), events=(*BOT_EVENTS, "agent_session_stopped"), commands=()
-        )
-        config = WorkspaceConfig(
-            apps=(agent,),
-            mentions=tuple(
-                MentionShortcut(
-                    persona.code, persona.name, f"<@{agent.bot_user_id}> {persona.code}", persona.icon_emoji
-                )
-                for persona in desk.personas
-            ),
-            info={"model": model, "store": store},
-        )
+        config = demo_workspace(desk, {"model": model, "store": store})
+        agent = config.apps[0]
         async with _sandbox_on(config, port) as workspace:
             _print_welcome(workspace.page_url, model, store, demo=local is not None)
             settings = settings.model_copy(
@@ -96,6 +85,20 @@ async def sandbox(settings: Settings, *, port: int) -> int:
             )
             await app.serve(settings, local=local)
     return 0
+
+
+def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
+    """The sandbox's workspace: our app with the scopes it asks for in earnest, and ``@CN-01`` and friends."""
+    agent = AppConfig(
+        scopes=tuple(REQUIRED_SCOPES), events=(*BOT_EVENTS, "agent_session_stopped"), commands=()
+    )
+    mentions = tuple(
+        MentionShortcut(
+            persona.code, persona.name, f"<@{agent.bot_user_id}> {persona.code}", persona.icon_emoji
+        )
+        for persona in desk.personas
+    )
+    return WorkspaceConfig(apps=(agent,), mentions=mentions, info=info)
 
 
 async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -> int:

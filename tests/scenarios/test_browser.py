@@ -1,0 +1,96 @@
+"""The whole way in a real browser: typed into the sandbox page, answered in its thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from bot.commands import demo_workspace
+from tests.support.desk import PERSONAS, ROOT, OpenDesk, open_desk
+from tests.support.seed_script import QUESTION
+from tests.support.valkey import RealValkey
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZE = {"width": 1360, "height": 850}
+SCREENSHOT = ROOT / "deploy" / "screenshot.png"
+SCREENSHOT_BYTES = 400_000
+"""Largest picture in the repository: a README should load at once."""
+ANSWER_MS = 30_000
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """A tab of Debian's Chromium; a script error on the page fails the test."""
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        tab = await browser.new_page(viewport=SIZE, color_scheme="light", device_scale_factor=1)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        yield tab
+        await browser.close()
+    assert complaints == []
+
+
+@pytest.fixture
+async def desk(valkey: RealValkey) -> AsyncIterator[OpenDesk]:
+    """The desk as ``country-agents sandbox`` sets it up, with a scripted model that streams."""
+    info = {"model": "scripted model", "store": "Valkey"}
+    async with open_desk(
+        valkey,
+        workspace=demo_workspace(PERSONAS, info),
+        pace=None,
+        tokens_per_second=300,
+        first_token_seconds=0.3,
+    ) as running:
+        yield running
+
+
+async def test_a_typed_mention_is_answered_before_the_readers_eyes(
+    desk: OpenDesk, page: Page, tmp_path: Path
+) -> None:
+    """@CN-01 chosen with the keyboard, the seed's question, Enter: the answer streams into the thread."""
+    await page.goto(f"{desk.sandbox.page_url}?user=U0DANA")
+    await page.wait_for_selector("body[data-live=up]")
+    composer = page.get_by_test_id("composer")
+    await composer.press_sequentially("@cn")
+    await expect(page.get_by_test_id("mention-option").first).to_contain_text("CN-01")
+    await composer.press("Enter")
+    await expect(composer).to_have_value("@CN-01 ")
+    await page.keyboard.insert_text(QUESTION)
+    await composer.press("Enter")
+
+    thread = page.get_by_test_id("thread")
+    headings = thread.get_by_role("heading")
+    numbered = thread.get_by_role("heading").filter(has_text="What the truce says")
+    await expect(numbered).to_be_visible(timeout=ANSWER_MS)
+    assert desk.model.open_streams > 0, "the reader sees text while the model writes"
+    await expect(thread).to_contain_text("Wang Anshi", timeout=ANSWER_MS)
+    await expect(thread).to_contain_text("不畏浮云遮望眼")
+    await expect(thread).to_contain_text("Three Corporate")
+    await expect(thread).to_contain_text("not an official position", timeout=ANSWER_MS)
+    titles = [" ".join(text.split()) for text in await headings.all_inner_texts()]
+    assert [title[:2] for title in titles if title[:1].isdigit()] == [f"{number}." for number in range(1, 9)]
+    await expect(thread.get_by_role("button", name="Stop")).to_have_count(0)
+
+    await page.mouse.move(5, 5)
+    picture = SCREENSHOT if os.environ.get("UPDATE_SCREENSHOT") == "1" else tmp_path / "page.png"
+    await thread.locator("#thread-scroller").evaluate("pane => pane.scrollTo(0, 208)")
+    await thread.get_by_text("Jump to latest").evaluate("pill => pill.style.visibility = 'hidden'")
+    await page.screenshot(path=picture, animations="disabled")
+    assert picture.stat().st_size < SCREENSHOT_BYTES
