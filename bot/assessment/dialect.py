@@ -173,7 +173,11 @@ class SectionParser:
 
     def _give_out_sentences(self, units: list[Unit]) -> None:
         """Give out the complete sentences of the open paragraph: those that another one follows."""
-        sentences = split_sentences(self._text) if _SENTENCE_END.search(self._text) else [self._text]
+        if not self._mid_line:
+            self._text = self._text.strip()
+        if len(self._text) < MAX_UNIT_CHARS and not _SENTENCE_END.search(self._text):
+            return
+        sentences = split_sentences(self._text)
         while len(sentences) > 1:
             self._sentence(sentences.pop(0), units)
         trailing = self._text[len(self._text.rstrip()) :] if self._mid_line else ""

@@ -21,8 +21,10 @@ EVEN = 50
 STARTS = 8
 """Opening braces tried as the beginning of the object: prose before it rarely has one."""
 
-_SLIPS = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
-"""Strings, to step over them; comments and trailing commas, to take them out."""
+_STRING = r'("(?:\\.|[^"\\])*")'
+_COMMENT = re.compile(_STRING + r"|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TRAILING_COMMA = re.compile(_STRING + r"|,(?=\s*[}\]])")
+"""Strings are matched first, to step over them."""
 
 
 def parse_object(text: str) -> dict[str, Any] | None:
@@ -31,12 +33,16 @@ def parse_object(text: str) -> dict[str, Any] | None:
     """
     for start in [match.start() for match in re.finditer(r"\{", text)][:STARTS]:
         body = text[start:]
-        mended = _SLIPS.sub(lambda match: match[1] or "", body)
+        mended = _TRAILING_COMMA.sub(_string_only, _COMMENT.sub(_string_only, body))
         for candidate in dict.fromkeys((body, body[: body.rfind("}") + 1], mended)):
             found = _object_in(candidate)
             if found:
                 return found
     return None
+
+
+def _string_only(match: re.Match[str]) -> str:
+    return match[1] or ""
 
 
 def _object_in(text: str) -> dict[str, Any] | None:
@@ -88,7 +94,9 @@ def percent(value: object) -> int:
     if isinstance(value, str):
         match = re.search(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", value)
         value = float(match[0]) if match else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return EVEN
+    if isinstance(value, float) and math.isnan(value):
         return EVEN
     bounded = min(max(value, 0), 100)
     return min(max(round(bounded * 100 if 0 < bounded < 1 else bounded), 1), 99)

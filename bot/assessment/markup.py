@@ -34,7 +34,7 @@ _DOT_INSIDE = re.compile(r"\w\.\w")
 _IN_PARENTHESES = re.compile(
     rf"\s*[(\[](?:[^()\[\]]{{0,40}}\s)?{_ADDRESS.pattern}[^()\[\]]{{0,40}}[)\]]", re.IGNORECASE
 )
-_AT_THE_END = re.compile(rf"(?P<before>[.;,:!?–—-]|\bsources?)\s*{_ADDRESS.pattern}[.\s]*$", re.IGNORECASE)
+_AT_THE_END = re.compile(rf"(?P<before>[.;,:!?–—-]|\bsources?)\s+{_ADDRESS.pattern}[.\s]*$", re.IGNORECASE)
 
 
 def remove_links(text: str, review: Review) -> str | None:

@@ -53,8 +53,8 @@ def persona(code: str = "CN-01") -> Persona:
 
 
 class ScriptedModel:
-    """A ``Model`` whose answers a function gives: text, text and the reason it ends for, an error to raise, or
-    an iterable of pieces, which may be endless.
+    """A ``Model`` whose answers a function gives: text, text and the reason it ends for, an error to
+    raise, or pieces, which may be endless.
     """
 
     name = "scripted"
@@ -71,6 +71,7 @@ class ScriptedModel:
         return [call.name for call in self.calls]
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[str | StreamFinished, None]:
+        """Answer a call in small pieces."""
         self.calls.append(call)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
@@ -138,6 +139,7 @@ class Assessment:
 
     @property
     def parts(self) -> list[Part]:
+        """Everything visible, in order."""
         return [event for event in self.events if isinstance(event, Part)]
 
     @property
@@ -147,20 +149,24 @@ class Assessment:
 
     @property
     def headings(self) -> list[str]:
+        """Titles of the numbered sections."""
         return [line[3:] for line in self.text.splitlines() if line.startswith("## ")]
 
     @property
     def report(self) -> Report:
+        """The accounts."""
         last = self.events[-1]
         assert isinstance(last, Finished), "the last event of a run is Finished"
         return last.report
 
     @property
     def card(self) -> CardChanged:
+        """The first card."""
         return next(event for event in self.events if isinstance(event, CardChanged))
 
     @property
     def checkpoints(self) -> dict[str, Mapping[str, Any]]:
+        """What resumes the run."""
         return {event.key: event.data for event in self.events if isinstance(event, Checkpointed)}
 
     def section(self, key: str) -> str:

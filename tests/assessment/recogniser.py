@@ -20,8 +20,9 @@ PRINTED_LIKELIHOOD = re.compile(
 """A likelihood as only the renderer writes it."""
 
 LIKELIHOOD_WORDS = re.compile(
-    r"\b(?:likely|unlikely|likelihood|probable|probably|probability|improbable|almost certain(?:ly)?|nearly certain|"
-    r"almost no chance|remote chance|even chance|even odds|realistic possibility|undoubtedly|certainly)\b",
+    r"\b(?:likely|unlikely|likelihood|probable|probably|probability|improbable|almost certain(?:ly)?|"
+    r"nearly certain|almost no chance|remote chance|even chance|even odds|realistic possibility|"
+    r"undoubtedly|certainly)\b",
     re.IGNORECASE,
 )
 CONFIDENCE = re.compile(r"\b(?:high|moderate|medium|low) confidence\b|\bconfidence\s*:", re.IGNORECASE)
@@ -32,8 +33,9 @@ ADDRESS = re.compile(
 MENTION = re.compile(r"<[!@#/a-zA-Z]|@\w|&(?:lt|gt|amp|#\d+);")
 MARKUP = re.compile(r"```|`|\|\|?|\{|\}|\[S\d|!\[|\$\$|\\[a-zA-Z]|^#{4,}|\[\^|【", re.MULTILINE)
 LEAK = re.compile(
-    r"\b(?:as an AI|as an? (?:large )?language model)\b|system prompt|my instructions|I(?:’m| am) sorry|I can(?:no|’)t (?:assist|help)|"
-    r"^(?:- )?(?:certainly|sure)[!,]|here is the section|\blabel:\s|word count|about \d+ words|<\|",
+    r"\b(?:as an AI|as an? (?:large )?language model)\b|system prompt|my instructions|I(?:’m| am) sorry|"
+    r"I can(?:no|’)t (?:assist|help)|"
+    r"^(?:- )?(?:certainly|sure)[!,]|here is the section|^(?:- )?\**label:|word count|about \d+ words|<\|",
     re.IGNORECASE | re.MULTILINE,
 )
 LINK = re.compile(r"\]\(([^)]*)\)")
@@ -53,9 +55,11 @@ def forbidden(
     bare = LINK.sub("]", document)
     for words in sorted(own_words, key=len, reverse=True):
         bare = bare.replace(words, "")
-    for quoted in QUOTATION.finditer(bare):
-        if (quoted[1] or quoted[2]) not in material:
-            found.append(f"quotation {quoted[0]!r}")
+    found += [
+        f"quotation {quoted[0]!r}"
+        for quoted in QUOTATION.finditer(bare)
+        if (quoted[1] or quoted[2]) not in material
+    ]
     for line in bare.splitlines():
         found += _in_line(line, material)
     return found
