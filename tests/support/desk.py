@@ -26,11 +26,15 @@ from redis.asyncio import Redis
 from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for
 from bot.assessment.events import Part
 from bot.assessment.run import Assignment
+from bot.jobs import Queue
+from bot.reception import Reception
 from bot.sandbox import AppConfig, Sandbox, WorkspaceConfig
 from bot.sandbox.messages import Message
 from bot.settings import Settings
+from bot.slack.api import SlackApi, slack_session
 from bot.slack.limits import WriterLimits
 from bot.store.connection import open_redis
+from bot.store.governor import Governor
 from bot.store.turn_store import TurnStore
 from bot.turns import turn_id_for
 from personas.desk import Desk
@@ -52,6 +56,7 @@ __all__ = [
     "dripping",
     "kind_of",
     "open_desk",
+    "open_reception",
     "shown_text",
     "words_of",
 ]
@@ -429,3 +434,34 @@ def environment_of(settings: Settings) -> dict[str, str]:
             secret = getattr(value, "get_secret_value", None)
             kept[f"COUNTRY_AGENTS_{name.upper()}"] = str(secret() if secret else value)
     return kept
+
+
+# A front without a worker -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_reception(
+    valkey: RealValkey, *, prefix: str, bound: str | None = None, **limits: int
+) -> AsyncIterator[tuple[Reception, Sandbox]]:
+    """What handlers talk to, in a workspace, with a queue that nobody works on."""
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox(WorkspaceConfig(rate_limits=False)))
+        session = await stack.enter_async_context(slack_session())
+        redis = open_redis(valkey.url)
+        stack.push_async_callback(redis.aclose)
+        store = TurnStore(redis, prefix=prefix)
+        queue = await Queue.open(valkey.url, store=store, name=f"{prefix}-queue")
+        stack.push_async_callback(queue.aclose)
+        governor = Governor(redis, "A0", TEAM, {}, prefix=prefix)
+        api = SlackApi(sandbox.workspace.app().bot_token, governor, session, base_url=sandbox.api_url)
+        reception = Reception(
+            desk=PERSONAS,
+            bot_user_id=BOT,
+            bound=bound,
+            api=api,
+            queue=queue,
+            store=store,
+            question_limit=limits.get("question_limit", 4000),
+            edit_window_seconds=limits.get("edit_window_seconds", 300),
+        )
+        yield reception, sandbox
