@@ -68,7 +68,7 @@ async def test_the_same_mention_again_is_the_same_turn(front: tuple[Reception, S
 
 
 async def test_forwarded_words_alone_are_a_question(front: tuple[Reception, Sandbox]) -> None:
-    """ "CN-01" above a forwarded article needs no words of one's own."""
+    """A bare “CN-01” above a forwarded article needs no words of one's own."""
     reception, sandbox = front
     await answer_mention(replace(MENTION, text="CN-01", quoted=(Quoted("Kim", "News."),)), reception)
     assert await reception.store.turn(TURN_ID) is not None
