@@ -59,14 +59,16 @@ class Admission:
     store: AdmissionStore
     prices: Prices
 
-    async def admit(self, turn: Turn) -> Admitted | Refused:
+    async def admit(self, turn: Turn, *, pressed: bool = False) -> Admitted | Refused:
         """Decide before the turn is claimed for the queue; each delivery of a message gets the same answer.
+
+        ``pressed``: asked by a button, whose turn has the same id at every press; a refusal is decided anew.
 
         Raises ``StoreUnavailableError`` after 0.9 seconds: then Slack must get no ack.
         """
         try:
             async with asyncio.timeout(ADMIT_SECONDS):
-                verdict = await self.store.admit(turn)
+                verdict = await self.store.admit(turn, pressed=pressed)
         except TimeoutError as error:
             raise StoreUnavailableError(f"admit turn {turn.turn_id}: Redis is too slow") from error
         if isinstance(verdict, Refused):

@@ -52,10 +52,10 @@ ADMIT = (
     + """
 -- KEYS turn, user places, workspace places, user hour, workspace hour, day, line, ready, alive
 -- ARGV turn id; limits: user at once, workspace at once, user hour, workspace hour, tokens, micro-money;
---      lengths: window, day, wait; TTL of the decision in seconds
+--      lengths: window, day, wait; TTL of the decision in seconds; 1 to decide a refused turn anew
 -- Returns {'admitted' or the reason of the refusal, when to come back or 0}
 local known = redis.call('HMGET', KEYS[1], 'verdict', 'retry_at')
-if known[1] then return {known[1], tonumber(known[2])} end
+if known[1] and (known[1] == 'admitted' or ARGV[12] == '0') then return {known[1], tonumber(known[2])} end
 local window, day, wait = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 open_day(KEYS[6], day)
 prune_line(KEYS[7], KEYS[8], KEYS[9], wait)
@@ -104,8 +104,8 @@ put(KEYS[9], now + wait, ARGV[1], wait)
 return {'admitted', 0}
 """
 )
-"""Decides once for a turn, and says the same ever after. The hour counts what was taken in, so a refusal
-does not postpone the next chance."""
+"""Decides once for a turn, and says the same ever after, unless a refused person presses a button again.
+The hour counts what was taken in, so a refusal does not postpone the next chance."""
 
 HOLD = (
     PRELUDE

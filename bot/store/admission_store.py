@@ -105,9 +105,10 @@ class AdmissionTimes:
     """The sliding window of the limits an hour."""
     day: float = DAY_SECONDS
     """Days begin at multiples of this since 1970: at 00:00 UTC."""
-    wait: float = HOUR_SECONDS
-    """How long a turn that no worker has taken keeps its places: longer than any queue somebody still waits
-    for."""
+    wait: float = 600.0
+    """How long a turn that no worker has taken yet keeps its places and its position: queues are shorter, and
+    a question lost between admission and queue does not lock its person out for long. A worker's word
+    brings both back."""
     held: float = 60.0
     """How long a turn keeps places and seat after its worker's last word: an outage of Redis of 30 s and a
     take-over within 15 s do not cost them."""
@@ -227,8 +228,12 @@ class AdmissionStore:
         self._settle = redis.register_script(scripts.SETTLE)
         self._today = redis.register_script(scripts.TODAY)
 
-    async def admit(self, turn: Turn) -> Admitted | Refused:
-        """Decide whether the turn may be queued, and count it; the same answer to every delivery."""
+    async def admit(self, turn: Turn, *, pressed: bool = False) -> Admitted | Refused:
+        """Decide whether the turn may be queued, and count it; the same answer to every delivery.
+
+        ``pressed``: a person asks by a button, which Slack delivers once and which always means the same
+        turn: an earlier refusal is decided anew.
+        """
         keys, policy, times = self._keys, self.policy, self.times
         money = None if policy.workspace_money_day is None else int(policy.workspace_money_day * MICRO)
         limits = (
@@ -255,6 +260,7 @@ class AdmissionStore:
                     *(_limit(limit) for limit in limits),
                     *(_micro(seconds) for seconds in (times.window, times.day, times.wait)),
                     DECISION_SECONDS,
+                    int(pressed),
                 ],
             )
         if verdict == "admitted":

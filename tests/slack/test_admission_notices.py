@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.admission import AdmissionPolicy, Reason, Refused
+from bot.sandbox import Sandbox, WorkspaceConfig
 from bot.slack.admission_notices import position_line, refusal_notice
+from bot.slack.api import SlackApi, slack_session
 from bot.slack.limits import EPHEMERAL_TEXT_CHARS
+from tests.slack.conftest import CHANNEL, UnlimitedGovernor
 
 AT = datetime(2026, 11, 22, 14, 31, 20, tzinfo=UTC)
 
@@ -92,3 +95,15 @@ def test_every_refusal_fits_and_is_a_sentence(reason: Reason, limit: int | None,
 def test_a_place_in_line_is_said_as_people_say_it(position: int, beginning: str) -> None:
     """An ordinal number."""
     assert position_line(position).startswith(beginning)
+
+
+async def test_slack_takes_every_refusal_and_nobody_else_sees_it() -> None:
+    """The blocks are right, and the date format stays a date."""
+    async with Sandbox(WorkspaceConfig()) as sandbox, slack_session() as session:
+        token = sandbox.config.apps[0].bot_token
+        api = SlackApi(token, UnlimitedGovernor(), session, base_url=sandbox.api_url)
+        for reason in Reason:
+            notice = refusal_notice(Refused(reason, AT), AdmissionPolicy())
+            await api.post_ephemeral(channel=CHANNEL, user="U0DANA", text=notice.text, blocks=notice.blocks)
+        assert all(call.ok and not call.unknown_arguments for call in sandbox.calls)
+        assert not sandbox.workspace.pings

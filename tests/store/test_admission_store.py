@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 from redis.asyncio import Redis
+from redis.crc import key_slot
 
 from bot.store.admission_store import (
     AdmissionKeys,
@@ -146,6 +147,18 @@ async def test_a_refusal_stays_a_refusal_for_the_same_message(opened: Open) -> N
     assert await store.admit(question(2)) == refused == Refused(Reason.USER_AT_ONCE, None)
     assert await store.admit(question(3)) == Admitted()
     assert (await store.usage_today("T1")).refused == 1
+
+
+async def test_a_refused_button_may_be_pressed_again(opened: Open) -> None:
+    """Every press means the same turn; it is refused while it must be, then taken in, and counted once."""
+    store = opened(per_user_at_once=1)
+    await store.admit(question(1))
+    assert isinstance(await store.admit(question(2), pressed=True), Refused)
+    assert isinstance(await store.admit(question(2), pressed=True), Refused)
+    await store.free(question(1))
+
+    assert [await store.admit(question(2), pressed=True) for _ in range(3)] == [Admitted()] * 3
+    assert (await store.usage_today("T1")).turns == 2
 
 
 async def test_a_late_delivery_of_a_finished_turn_takes_no_place(opened: Open) -> None:
@@ -291,16 +304,13 @@ async def test_usage_tells_what_runs_and_what_was_refused(opened: Open) -> None:
 # Trouble ------------------------------------------------------------------------------------------------
 
 
-async def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_the_limits_say(
+async def test_a_clock_that_is_set_back_does_not_close_the_hour_for_longer_than_an_hour(
     opened: Open, redis: Redis, namespace: str
 ) -> None:
     """Times that now lie in the future are taken for now."""
-    store = opened(AdmissionTimes(window=0.4, wait=0.4, held=0.4), per_user_at_once=1, per_user_hour=1)
+    store = opened(AdmissionTimes(window=0.4), per_user_hour=1)
     await store.admit(question(1))
-    keys = AdmissionKeys(namespace)
-    ahead = (time.time() + 7200) * 1_000_000
-    for key in (keys.user_places("T1", "U1"), keys.user_hour("T1", "U1")):
-        await redis.zadd(key, {question(1).turn_id: ahead})
+    await redis.zadd(AdmissionKeys(namespace).user_hour("T1", "U1"), {question(1).turn_id: in_two_hours()})
     refused = await store.admit(question(2))
     assert isinstance(refused, Refused)
     assert refused.retry_at is not None
@@ -309,6 +319,43 @@ async def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_the_lim
     await asyncio.sleep(0.45)
 
     assert await store.admit(question(3)) == Admitted()
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_the_places_of_the_dead(
+    opened: Open, redis: Redis, namespace: str
+) -> None:
+    """While others go on, a crashed turn's place expires as if the clock had always been right."""
+    store = opened(AdmissionTimes(wait=0.4, held=0.4), per_workspace_at_once=2)
+    await store.admit(question(1))
+    await store.admit(question(2, user="U2"))
+    await redis.zadd(AdmissionKeys(namespace).team_places("T1"), {question(1).turn_id: in_two_hours()})
+    assert isinstance(await store.admit(question(3)), Refused)
+    for _ in range(5):
+        await store.hold(question(2, user="U2"))
+        await asyncio.sleep(0.1)
+
+    assert await store.admit(question(4)) == Admitted()
+
+
+def in_two_hours() -> float:
+    """Microseconds, as the scripts count."""
+    return (time.time() + 7200) * 1_000_000
+
+
+async def test_all_keys_of_admission_live_on_one_node_of_a_cluster(
+    opened: Open, redis: Redis, namespace: str
+) -> None:
+    """One script touches them together."""
+    store = opened(global_at_once=1)
+    for number in range(3):
+        await store.admit(question(number))
+        await store.hold(question(number))
+    await store.charge(question(0), name="turn", tokens=1, micro_money=1, over=True)
+
+    keys = [key async for key in redis.scan_iter(f"{namespace}:*")]
+
+    assert len(keys) > 8
+    assert len({key_slot(key.encode()) for key in keys}) == 1
 
 
 async def test_without_redis_nobody_is_admitted_or_refused(
