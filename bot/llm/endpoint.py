@@ -14,6 +14,7 @@ __all__ = [
     "ModelEndpoint",
     "ModelTimeouts",
     "RoleSettings",
+    "background_body",
     "chat_body",
     "endpoint_id",
     "output_limit",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 OPTIONAL_FIELDS = (
+    "background",
     "prompt_cache_key",
     "reasoning",
     "reasoning_effort",
@@ -73,6 +75,9 @@ class ModelEndpoint:
     """Chat only: the server continues a last assistant message (llama.cpp does, OpenAI does not)."""
     chat_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     """Chat only: OpenAI's name of the output limit, or the older one that llama.cpp reads."""
+    background: bool = False
+    """Responses only: ``resumable`` calls run in the background and are stored at the provider, so that
+    another process can go on reading them."""
 
 
 def endpoint_id(endpoint: ModelEndpoint) -> str:
@@ -110,6 +115,13 @@ def responses_body(endpoint: ModelEndpoint, call: ModelCall) -> dict[str, Any]:
     if role.effort is not None:
         body["reasoning"] = {"effort": role.effort}
     return body
+
+
+def background_body(endpoint: ModelEndpoint, call: ModelCall) -> dict[str, Any]:
+    """``responses_body`` of a call that outlives its connection. It must be stored: without that it can be
+    read for some ten minutes only, and on some projects not at all (OpenAI's guide to background mode).
+    """
+    return {**responses_body(endpoint, call), "background": True, "store": True}
 
 
 def chat_body(endpoint: ModelEndpoint, call: ModelCall) -> dict[str, Any]:

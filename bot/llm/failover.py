@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -22,9 +22,11 @@ from bot.llm.port import (
     ModelCall,
     ModelConfigurationError,
     ModelError,
+    ModelForgottenError,
     ModelPausedError,
     ModelRateLimitedError,
     ModelTooLongError,
+    ResumePoint,
     Role,
 )
 
@@ -77,31 +79,66 @@ class FailoverModel:
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
         """See ``bot.llm.port.Model.stream``."""
-        broken = self._broken.pop((call.turn_id, call.name), None)
-        order = self._lanes if broken is not self._lanes[0] else self._lanes[::-1]
-        lane = self._first(order)
-        if broken is not None and lane is not broken:
-            _report_move(call, broken, lane, ModelBrokenError.__name__)
+        async with aclosing(self._items(call, resumable=False)) as items:
+            async for item in items:
+                if not isinstance(item, ResumePoint):
+                    yield item
+
+    async def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
+        """See ``bot.llm.port.Model.resumable``. An answer is resumed where it is kept, and nowhere else; a
+        reader without text is answered anew where that fails.
+        """
+        async with aclosing(self._items(call, resumable=True)) as items:
+            async for item in items:
+                yield item
+
+    def holds(self, point: ResumePoint) -> bool:
+        """See ``bot.llm.port.Model.holds``."""
+        return any(lane.model.holds(point) for lane in self._lanes)
+
+    async def cancel(self, point: ResumePoint) -> None:
+        """See ``bot.llm.port.Model.cancel``."""
+        for lane in self._lanes:
+            if lane.model.holds(point):
+                await lane.model.cancel(point)
+
+    async def _items(
+        self, call: ModelCall, *, resumable: bool
+    ) -> AsyncGenerator[str | ResumePoint | Finished, None]:
+        if call.resume is not None and not self.holds(call.resume):
+            if call.resume.characters:
+                raise ModelForgottenError("the answer to be resumed is kept at no endpoint of ours")
+            call = replace(call, resume=None)
+        order, lane = self._choice(call)
         failures: list[ModelError] = []
         while True:
             try:
-                async with aclosing(self._attempt(lane, call)) as items:
+                async with aclosing(self._attempt(lane, call, resumable=resumable)) as items:
                     async for item in items:
                         yield item
             except _BeforeTextError as failure:
                 failures.append(failure.error)
-            except ModelTooLongError:
+            except ModelTooLongError as error:
                 # Too long for the second one's window: the first one may be back at the next attempt.
-                if failures:
-                    raise failures[0] from None
-                raise
+                raise (failures or [error])[0] from None
             else:
                 return
             other = order[1] if lane is order[0] else order[0]
-            if len(failures) == len(order) or not self._worth_trying(other, failures[0]):
+            if len(failures) == len(order) or not self._worth_trying(other, call, failures[0]):
                 raise _most_hopeful(failures) from None
             _report_move(call, lane, other, type(failures[0]).__name__)
-            lane = other
+            lane, call = other, replace(call, resume=None)
+
+    def _choice(self, call: ModelCall) -> tuple[tuple[_Lane, ...], _Lane]:
+        """Both endpoints in the order of preference, and the one to begin with."""
+        broken = self._broken.pop((call.turn_id, call.name), None)
+        order = self._lanes if broken is not self._lanes[0] else self._lanes[::-1]
+        lane = self._first(order)
+        if (point := call.resume) is not None:
+            return order, next(each for each in order if each.model.holds(point))
+        if broken is not None and lane is not broken:
+            _report_move(call, broken, lane, ModelBrokenError.__name__)
+        return order, lane
 
     def _first(self, order: tuple[_Lane, ...]) -> _Lane:
         """The first one that takes calls. Where neither does, the one whose pause ends first: a breaker sends
@@ -112,28 +149,34 @@ class FailoverModel:
                 return lane
         return min(order, key=lambda lane: lane.breaker.due_at)
 
-    def _worth_trying(self, other: _Lane, error: ModelError) -> bool:
+    def _worth_trying(self, other: _Lane, call: ModelCall, error: ModelError) -> bool:
+        if call.resume is not None and call.resume.characters:
+            return False  # the reader has text that the other one knows nothing of
         # Behind an open breaker waits at worst a first-token time-out: it is worth that only where the caller
         # would not try again.
         return other.breaker.admits() or not error.retryable
 
-    async def _attempt(self, lane: _Lane, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
+    async def _attempt(
+        self, lane: _Lane, call: ModelCall, *, resumable: bool
+    ) -> AsyncGenerator[str | ResumePoint | Finished, None]:
         """One call at one endpoint; a failure that may go to the other one is a ``_BeforeTextError``."""
         trial, delivered = lane.breaker.begin(), False
+        items: AsyncGenerator[str | ResumePoint | Finished, None]
+        items = lane.model.resumable(call) if resumable else lane.model.stream(call)
         try:
-            async with aclosing(lane.model.stream(call)) as items:
+            async with aclosing(items):
                 async for item in items:
                     if isinstance(item, Finished):
                         # Before the caller gets it: most leave a stream at its end.
                         lane.breaker.succeeded(trial)
                         lane.misconfigured.discard(call.role)
-                    delivered = True
+                    delivered = delivered or not isinstance(item, ResumePoint)
                     yield item
         except ModelError as error:
             self._count(lane, call, error)
             if isinstance(error, ModelConfigurationError) or error.retryable:
                 asked = error.retry_after_seconds if isinstance(error, ModelRateLimitedError) else None
-                if not isinstance(error, ModelPausedError):  # nothing was asked, so nothing was learned
+                if not isinstance(error, ModelPausedError | ModelForgottenError):  # no sign of an outage
                     lane.breaker.failed(trial, pause_seconds=asked)
                 if not delivered:
                     raise _BeforeTextError(error) from error

@@ -14,17 +14,27 @@ from typing import Any
 import openai
 import structlog
 
+from bot.llm.background import BackgroundAnswer, cancel_answer
 from bot.llm.decoding import ChatDecoder, ResponsesDecoder, StreamDecoder
 from bot.llm.endpoint import (
     OPTIONAL_FIELDS,
     ModelEndpoint,
     ModelTimeouts,
     RoleSettings,
+    background_body,
     chat_body,
+    endpoint_id,
     output_limit,
     responses_body,
 )
-from bot.llm.port import Finished, ModelCall, ModelUnavailableError, Role
+from bot.llm.port import (
+    Finished,
+    ModelCall,
+    ModelForgottenError,
+    ModelUnavailableError,
+    ResumePoint,
+    Role,
+)
 from bot.llm.reading import Reading
 from bot.llm.vendor_errors import VENDOR_ERRORS, error_from_exception
 
@@ -65,6 +75,31 @@ class OpenAIModel:
         if client is not None:
             await client.close()
 
+    async def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
+        """See ``bot.llm.port.Model.resumable``."""
+        point = call.resume
+        if point is not None and not (self._in_background and self.holds(point)):
+            if point.characters:
+                raise ModelForgottenError("the answer to be resumed is not kept at this endpoint")
+            call = replace(call, resume=None)
+        items: AsyncGenerator[str | ResumePoint | Finished, None]
+        if self._in_background:
+            items = BackgroundAnswer(self._opened(), self._endpoint, call, self._respond).read()
+        else:
+            items = self.stream(call)
+        async with contextlib.aclosing(items):
+            async for item in items:
+                yield item
+
+    def holds(self, point: ResumePoint) -> bool:
+        """See ``bot.llm.port.Model.holds``."""
+        return point.account == endpoint_id(self._endpoint)
+
+    async def cancel(self, point: ResumePoint) -> None:
+        """See ``bot.llm.port.Model.cancel``."""
+        if self.holds(point):
+            await cancel_answer(self._opened(), point.response_id)
+
     async def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
         """See ``bot.llm.port.Model.stream``."""
         deadline = asyncio.get_running_loop().time() + self._endpoint.timeouts.first_token_seconds
@@ -77,6 +112,13 @@ class OpenAIModel:
             finished = reading.finished()
             await reading.drain()
         yield replace(finished, model=self._endpoint.roles[call.role].model)
+
+    @property
+    def _in_background(self) -> bool:
+        endpoint = self._endpoint
+        return (
+            endpoint.background and endpoint.api == "responses" and "background" not in self._unknown_fields
+        )
 
     def _opened(self) -> openai.AsyncOpenAI:
         """Build the client at first use: it belongs to the loop it is used in."""
@@ -94,7 +136,12 @@ class OpenAIModel:
         return self._client
 
     async def _respond(
-        self, call: ModelCall, stack: contextlib.AsyncExitStack, deadline: float
+        self,
+        call: ModelCall,
+        stack: contextlib.AsyncExitStack,
+        deadline: float,
+        *,
+        in_background: bool = False,
     ) -> openai.AsyncAPIResponse[Any]:
         """Send the request and return the answer's head. A 400 that names an optional field is
         answered by the same request without it, now and in all later calls.
@@ -102,7 +149,7 @@ class OpenAIModel:
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await stack.enter_async_context(self._request(call))
+                    return await stack.enter_async_context(self._request(call, in_background=in_background))
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 named = _fields_named(error) - self._unknown_fields
                 if not named:
@@ -114,9 +161,13 @@ class OpenAIModel:
             except VENDOR_ERRORS as error:
                 raise error_from_exception(error, stream_began=False) from error
 
-    def _request(self, call: ModelCall) -> contextlib.AbstractAsyncContextManager[Any]:
+    def _request(
+        self, call: ModelCall, *, in_background: bool = False
+    ) -> contextlib.AbstractAsyncContextManager[Any]:
         endpoint, client = self._endpoint, self._opened()
         make = responses_body if endpoint.api == "responses" else chat_body
+        if in_background and self._in_background:  # the server may have said meanwhile that it has none
+            make = background_body
         fields = {k: v for k, v in make(endpoint, call).items() if k not in self._unknown_fields}
         # As an extra body it is sent as it is: the SDK's walk through its parameter types would cost
         # more than the rest of the request (a millisecond, for each of a turn's dozen calls).

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from bot.llm.port import Finished, Model, ModelCall, ModelPausedError, ModelRateLimitedError
+from bot.llm.port import Finished, Model, ModelCall, ModelPausedError, ModelRateLimitedError, ResumePoint
 
 __all__ = ["PaceSettings", "PacedModel", "ProviderPause"]
 
@@ -86,6 +86,26 @@ class PacedModel:
         except ModelRateLimitedError as error:
             await self._note(call, error)
             raise
+
+    async def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
+        """See ``bot.llm.port.Model.resumable``."""
+        if call.resume is None:  # reading on is no new call to the account
+            await self._wait(call)
+        try:
+            async with aclosing(self._model.resumable(call)) as items:
+                async for item in items:
+                    yield item
+        except ModelRateLimitedError as error:
+            await self._note(call, error)
+            raise
+
+    def holds(self, point: ResumePoint) -> bool:
+        """See ``bot.llm.port.Model.holds``."""
+        return self._model.holds(point)
+
+    async def cancel(self, point: ResumePoint) -> None:
+        """See ``bot.llm.port.Model.cancel``."""
+        await self._model.cancel(point)
 
     async def _wait(self, call: ModelCall) -> None:
         now = asyncio.get_running_loop().time

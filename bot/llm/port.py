@@ -22,11 +22,13 @@ __all__ = [
     "ModelCall",
     "ModelConfigurationError",
     "ModelError",
+    "ModelForgottenError",
     "ModelPausedError",
     "ModelRateLimitedError",
     "ModelRefusedError",
     "ModelTooLongError",
     "ModelUnavailableError",
+    "ResumePoint",
     "Role",
     "Usage",
 ]
@@ -50,6 +52,25 @@ class JsonSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """How far one reader has come in an answer that the provider keeps writing without us (background
+    response). JSON-able with ``dataclasses.asdict``; worth a checkpoint: another process can go on from it.
+    """
+
+    account: str
+    """Where the answer is kept: ``bot.llm.endpoint.endpoint_id``."""
+    response_id: str
+    sequence_number: int
+    """Of the last event whose text the reader has."""
+    characters: int
+    """Of the text the reader has."""
+
+    def beginning(self) -> ResumePoint:
+        """The same answer, all of it once more: for a reader who kept no text. Costs no tokens."""
+        return ResumePoint(self.account, self.response_id, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCall:
     """One call. ``system`` and ``context`` are byte-identical for all calls of a turn, so that the
     provider's prompt cache serves all but the first; ``instruction`` alone differs.
@@ -68,6 +89,8 @@ class ModelCall:
     opening: str = ""
     """Words the answer is made to begin with, where the API can (local model); the text that comes
     back does not repeat them. Ignored elsewhere."""
+    resume: ResumePoint | None = None
+    """``resumable`` only: go on with this answer instead of asking for one."""
 
 
 class FinishReason(StrEnum):
@@ -114,6 +137,26 @@ class Model(Protocol):
         """
         ...
 
+    def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
+        """Like ``stream``, with the ``ResumePoint`` reached, once the answer has an id and then at most
+        once a second; none where the provider has no background responses. With ``call.resume`` the text
+        after that point follows; ``ModelForgottenError`` where that cannot be had.
+
+        Closing the generator leaves the answer running at the provider, for whoever resumes it: who wants
+        neither calls ``cancel``. A ``ModelError`` ends the answer; the next attempt makes a new one.
+        """
+        ...
+
+    def holds(self, point: ResumePoint) -> bool:
+        """Whether the answer is kept at this model's provider."""
+        ...
+
+    async def cancel(self, point: ResumePoint) -> None:
+        """End an answer that nobody will resume, so that it costs no more. Best effort, two seconds at most;
+        never raises.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close all connections."""
         ...
@@ -155,6 +198,10 @@ class ModelBrokenError(ModelError):
 
     retryable = True
     user_message = "The language model broke off in the middle of its answer. Please ask again."
+
+
+class ModelForgottenError(ModelBrokenError):
+    """The answer to be resumed is gone, and the reader has a part of it: ask anew, without ``resume``."""
 
 
 class ModelRefusedError(ModelError):

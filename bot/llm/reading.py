@@ -38,7 +38,9 @@ used again, which saves the next call a TLS handshake; normally it is there alre
 
 
 class Reading:
-    """One answer being read; ``first_deadline`` (loop time) is when its first text must be there."""
+    """One answer being read; ``first_deadline`` (loop time) is when its first text must be there, unless text
+    was ``delivered`` by an earlier connection.
+    """
 
     def __init__(
         self,
@@ -46,6 +48,8 @@ class Reading:
         decoder: StreamDecoder,
         timeouts: ModelTimeouts,
         first_deadline: float,
+        *,
+        delivered: bool = False,
     ) -> None:
         self._response = response
         self._request = f"request {response.request_id or 'unknown'}"
@@ -54,7 +58,7 @@ class Reading:
         self._decoder = decoder
         self._timeouts = timeouts
         self._first_deadline = first_deadline
-        self._delivered = False
+        self._delivered = delivered
         self._ended = False
         self._last_bytes = 0
 
@@ -62,17 +66,27 @@ class Reading:
         """Return the text of one read, never empty, or ``None`` at the end; raises a ``ModelError``
         for a connection that breaks, stalls or is late.
         """
-        decoder = self._decoder
         while not self._ended:
-            chunk = await self._next_chunk()
-            text = decoder.feed(chunk) if chunk else decoder.flush()
-            self._ended = decoder.closed or not chunk
-            if text:
-                self._delivered = True
+            if text := await self.next_read():
                 return text
-            if decoder.refused and not self._delivered:
-                raise ModelRefusedError(f"the model refused, {self._request}")
         return None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more is to be read."""
+        return self._ended
+
+    async def next_read(self) -> str:
+        """Return the text of one read, possibly empty; raises as ``next_text`` does."""
+        decoder = self._decoder
+        chunk = await self._next_chunk()
+        text = decoder.feed(chunk) if chunk else decoder.flush()
+        self._ended = decoder.closed or not chunk
+        if text:
+            self._delivered = True
+        elif decoder.refused and not self._delivered:
+            raise ModelRefusedError(f"the model refused, {self._request}")
+        return text
 
     def finished(self) -> Finished:
         """Return how the stream ended; raises a ``ModelError`` where that was no proper end."""
