@@ -7,8 +7,8 @@ is what the model providers' own limits use. Notices show the moment in the read
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -54,6 +54,9 @@ WHOLE_TURN = "turn"
 class Admission:
     """The limits at work. Of a turn's life: ``admit`` before it is queued, ``seated`` around its answer, then
     ``settle`` or ``release``, whichever comes first; all of them may be repeated.
+
+    The deeds at its end do not raise: an answer that was given is not given again because of its bill, and
+    places expire by themselves.
     """
 
     store: AdmissionStore
@@ -126,14 +129,24 @@ class Admission:
 
         ``forgive``: it failed on our side and does not count against the hour, so that "Try again" works.
         """
-        await self.store.free(turn, forgive=forgive)
+        with _forgiving("release", turn):
+            await self.store.free(turn, forgive=forgive)
 
     async def _charge(self, turn: Turn, usage: Usage, model: str, name: str, *, over: bool) -> None:
         tokens = usage.input_tokens + usage.output_tokens
         cost = self.prices.cost(usage, model)
         if cost is None and tokens and self.store.policy.workspace_money_day is not None:
             log.warning("price.unknown", model=model)
-        await self.store.charge(turn, name=name, tokens=tokens, micro_money=cost, over=over)
+        with _forgiving("charge", turn):
+            await self.store.charge(turn, name=name, tokens=tokens, micro_money=cost, over=over)
+
+
+@contextmanager
+def _forgiving(deed: str, turn: Turn) -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        log.warning("admission.not_noted", deed=deed, turn_id=turn.turn_id, error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,22 @@ async def test_a_silent_redis_decides_nothing_and_leaves_slack_time_to_deliver_a
     await client.aclose()
 
 
+async def test_an_answer_that_was_given_does_not_fail_because_of_its_bill(
+    doomed_valkey: RealValkey, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis is away at the end of a turn: its place expires by itself."""
+    monkeypatch.setattr("bot.store.connection.RECONNECT_RETRIES", 1)
+    client = open_redis(doomed_valkey.url)
+    admission = Admission(AdmissionStore(client, AdmissionPolicy(), prefix=namespace), PRICES)
+    await admission.admit(question(1))
+    doomed_valkey.kill()
+
+    await admission.charge(question(1), Usage(output_tokens=1), "sol", call="1")
+    await admission.settle(question(1), Usage(output_tokens=1), "sol")
+    await admission.release(question(1))
+    await client.aclose()
+
+
 # Settling ---------------------------------------------------------------------------------------------
 
 
