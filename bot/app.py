@@ -160,14 +160,18 @@ class Application:
     answering: Answering
     transport: Transport
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Take and answer questions until ``stop``; hand over what is running then."""
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
+        """Take and answer questions until ``stop``; hand over what is running then. ``ready`` is called
+        once questions are taken.
+        """
         worker = asyncio.create_task(
             self.queue.run_worker(self.answering.answer, give_up=self.answering.give_up), name="worker"
         )
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
             await self.transport.start()
+            if ready is not None:
+                ready()
             await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await self.transport.aclose()
@@ -235,14 +239,16 @@ async def application(
         yield Application(identity, queue, answering, transport)
 
 
-async def serve(settings: Settings, *, local: DemoModel | None = None) -> None:
-    """Run until SIGINT or SIGTERM."""
+async def serve(
+    settings: Settings, *, local: DemoModel | None = None, ready: Callable[[], None] | None = None
+) -> None:
+    """Run until SIGINT or SIGTERM; ``ready`` is called once questions are taken."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with application(settings, local=local) as running:
-        await running.run(stop)
+        await running.run(stop, ready)
 
 
 async def _store_url(settings: Settings, stack: AsyncExitStack) -> str:

@@ -74,7 +74,6 @@ async def sandbox(settings: Settings, *, port: int) -> int:
         config = demo_workspace(desk, {"model": model, "store": store})
         agent = config.apps[0]
         async with _sandbox_on(config, port) as workspace:
-            _print_welcome(workspace.page_url, model, store, demo=local is not None)
             settings = settings.model_copy(
                 update={
                     "slack_bot_token": SecretStr(agent.bot_token),
@@ -83,7 +82,12 @@ async def sandbox(settings: Settings, *, port: int) -> int:
                     "slack_api_url": workspace.api_url,
                 }
             )
-            await app.serve(settings, local=local)
+
+            def welcome() -> None:
+                # Not before: a question typed earlier would wait a minute for its redelivery.
+                _print_welcome(workspace.page_url, model, store, demo=local is not None)
+
+            await app.serve(settings, local=local, ready=welcome)
     return 0
 
 

@@ -174,6 +174,7 @@ class OpenDesk:
 
     async def idle(self) -> None:
         """Wait until every event is acknowledged, so that nothing more can come of it."""
+        await asyncio.sleep(0)  # deliveries that were just begun
         await self.until(lambda: not self.sandbox.dispatcher.undelivered)
 
     async def at_rest(self, ts: str) -> None:
