@@ -66,7 +66,6 @@ class Answering:
     desk: Desk
     formats: Callable[[str], Format]
     """The format of a turn's key, fitted to the model in use."""
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def answer(self, run: TurnRun) -> Outcome:
         """Answer one turn, from where an earlier run left it. Raises ``HandOverError`` while draining."""
