@@ -103,15 +103,18 @@ class BackgroundDecoder(ResponsesDecoder):
     def _take(self, name: bytes, event: dict[str, Any]) -> str:
         number = event.get("sequence_number")
         known = self.sequence_number
-        if isinstance(number, int):
-            if known is not None and number <= known:
-                return ""
-            self.sequence_number = number
+        if isinstance(number, int) and known is not None and number <= known:
+            return ""
+        text = ""
         if name == b"response.created" or event.get("type") == "response.created":
             response = event["response"]
             self.response_id = str(response["id"]) if response.get("background") else ""
-            return ""
-        return super()._take(name, event)
+        else:
+            text = super()._take(name, event)
+        # The event that ends an answer is never behind a reader: who resumes there needs it again.
+        if isinstance(number, int) and not self.closed:
+            self.sequence_number = number
+        return text
 
 
 class BackgroundAnswer:

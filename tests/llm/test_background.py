@@ -140,6 +140,15 @@ async def test_a_reader_without_text_has_all_of_it_again(server: BackgroundServe
     assert server.count("POST") == 1
 
 
+async def test_a_complete_answer_can_be_resumed_at_its_end(server: BackgroundServer) -> None:
+    """A process that died between the last word and its checkpoint: only the end comes again."""
+    async with model_at(server.url) as model:
+        _, points, _ = await read(model)
+        text, _, end = await read(model, replace(CALL, resume=points[-1]))
+    assert (text, end.reason) == ("", FinishReason.STOP)
+    assert (server.count("POST"), server.count("GET")) == (1, 1)
+
+
 async def test_a_killed_process_is_taken_over(server: BackgroundServer, tmp_path: Path) -> None:
     """Kill -9 in the middle; another process splices the text without gap or repetition."""
     server.words_per_second = 30

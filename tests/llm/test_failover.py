@@ -29,7 +29,7 @@ from bot.llm.port import (
     ModelUnavailableError,
     Role,
 )
-from tests.support.model_replies import Ending, Reply, Script, in_turn
+from tests.support.model_replies import Api, Ending, Reply, Script, in_turn
 from tests.support.model_server import ModelServer, serve_model
 from tests.support.valkey import eventually
 
@@ -61,9 +61,9 @@ class Pair:
     model: FailoverModel
 
 
-def endpoint_at(url: str, name: str, key: str = "test-key") -> OpenAIModel:
+def endpoint_at(url: str, name: str, key: str = "test-key", api: Api = "responses") -> OpenAIModel:
     roles = {Role.PLAN: RoleSettings(f"{name}-plan"), Role.SECTION: RoleSettings(name)}
-    return OpenAIModel(ModelEndpoint(roles=roles, key=key, url=url, timeouts=TIMEOUTS))
+    return OpenAIModel(ModelEndpoint(roles=roles, key=key, url=url, api=api, timeouts=TIMEOUTS))
 
 
 @asynccontextmanager
@@ -159,6 +159,17 @@ async def test_a_primary_that_is_down() -> None:
         started = time.monotonic()
         assert await read(model) == (HELP.text, "small")
         assert time.monotonic() - started < AT_ONCE_SECONDS
+        await model.aclose()
+
+
+async def test_the_two_may_speak_different_apis() -> None:
+    """OpenAI's Responses API first, a compatible server's Chat Completions behind it."""
+    async with serve_model(lambda _: Reply(status=500)) as first, serve_model(helping) as second:
+        model = FailoverModel(
+            endpoint_at(first.url, "big"), endpoint_at(second.url, "small", api="chat"), BREAKER
+        )
+        assert await read(model) == (HELP.text, "small")
+        assert [asked.api for asked in first.requests + second.requests] == ["responses", "chat"]
         await model.aclose()
 
 
