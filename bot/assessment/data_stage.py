@@ -138,7 +138,7 @@ class DataStage:
             async with run.calls.slot(run.priority(name)), aclosing(run.model.stream(call)) as stream:
                 async for item in stream:
                     if isinstance(item, Finished):
-                        run.accounts.add(item.usage)
+                        run.accounts.add(item)
                         break
                     run.started.set()
                     pieces.append(item)

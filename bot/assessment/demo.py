@@ -98,8 +98,8 @@ def _cut(spec: SectionSpec, tokens: int) -> SectionSpec:
             instruction=(
                 f"Write the section “{spec.title}”, and nothing else. {aim} in four bullets: "
                 + "; ".join(f"- {label}: ..." for label in labels)
-                + ". Each bullet is one plain sentence of 10 to 20 words about the question above, with a reason. "
-                "No headings, no percentages. Stop after the fourth bullet."
+                + ". Each bullet is one plain sentence of 10 to 20 words about the question above, with "
+                "a reason. No headings, no percentages. Stop after the fourth bullet."
             ),
             prefill=f"- {labels[0]}:",
             subs=(0, 0),
@@ -110,8 +110,10 @@ def _cut(spec: SectionSpec, tokens: int) -> SectionSpec:
         )
     if spec.factual:
         instruction = (
-            "Write the first section, and nothing else. State only what the user’s text says: who, what, how long, "
-            "what each side gives. Do not add anything. Three bullets, each one plain sentence of at most 24 words. "
+            "Write the first section, and nothing else. State only what the user’s text says: who, "
+            "what, how long, "
+            "what each side gives. Do not add anything. Three bullets, each one plain sentence of at "
+            "most 24 words. "
             "No headings. Stop after the third bullet."
         )
         return replace(
@@ -125,7 +127,8 @@ def _cut(spec: SectionSpec, tokens: int) -> SectionSpec:
     return replace(
         spec,
         instruction=(
-            "Write the verdict in three plain sentences, and nothing else: what this is and what it is not; what it means "
+            "Write the verdict in three plain sentences, and nothing else: what this is and what it "
+            "is not; what it means "
             "for {the_country}; what follows in the long run. No headings, no percentages."
         ),
         prefill="In summary: this is",
@@ -139,9 +142,12 @@ def system_text(persona: Persona, organisation: str) -> str:
     pillars = "; ".join(pillar.name.lower() for pillar in persona.pillars)
     return (
         f"You are {persona.display_name}, an analyst of {persona.the_country} at {organisation}. You analyse "
-        f"{persona.the_country}; you do not speak for it. Write in the third person, present tense, in plain analytic "
-        f"English, for a reader who is an expert. Judge everything by three pillars: {pillars}. Use only what the "
-        "user’s text says and general background that you are sure of. Never write numbers, dates, names, quotations "
+        f"{persona.the_country}; you do not speak for it. Write in the third person, present tense, "
+        f"in plain analytic "
+        f"English, for a reader who is an expert. Judge everything by three pillars: {pillars}. Use "
+        f"only what the "
+        "user’s text says and general background that you are sure of. Never write numbers, dates, "
+        "names, quotations "
         "or links that are not in the user’s text."
     )
 
@@ -171,21 +177,28 @@ def data_instruction(name: str, persona: Persona, other: str) -> str:
         case "plan":
             return (
                 f"Plan the assessment as JSON. bottom_line: what this means for {country} "
-                f"and why, at most 16 words. j1: what {country} will do about it in the next twelve months; j2: what "
-                f"{other} will do; j3: what {country} will not do: each a concrete forecast of at most 10 words. p1, "
+                f"and why, at most 16 words. j1: what {country} will do about it in the next twelve "
+                f"months; j2: what "
+                f"{other} will do; j3: what {country} will not do: each a concrete forecast of at "
+                f"most 10 words. p1, "
                 f"p2, p3: their probabilities in percent. {_shape('plan')}"
             )
         case "outlook":
             return (
-                "Write the outlook for the next twelve months as JSON. h1: why things go on as they are; h2: why they get "
-                "worse; h3: why they get better: at most 8 words after because. p1, p2, p3: their probabilities in "
-                f"percent, together 100. a1, a2: what this takes for granted about {country} and about {other}, at "
+                "Write the outlook for the next twelve months as JSON. h1: why things go on as they "
+                "are; h2: why they get "
+                "worse; h3: why they get better: at most 8 words after because. p1, p2, p3: their "
+                "probabilities in "
+                f"percent, together 100. a1, a2: what this takes for granted about {country} and "
+                f"about {other}, at "
                 f"most 9 words. {_shape('outlook')}"
             )
         case _:
             return (
-                f"Write the watch list as JSON. w1, w2, w3: what to look for in {country}, in {other}, in a third "
-                "country, at most 7 words each. m1, m2, m3: what each would show, at most 6 words. gap: what is not "
+                f"Write the watch list as JSON. w1, w2, w3: what to look for in {country}, in "
+                f"{other}, in a third "
+                "country, at most 7 words each. m1, m2, m3: what each would show, at most 6 words. "
+                "gap: what is not "
                 "known, at most 7 words. does, or: the two outcomes to choose between, at most 8 words each. "
                 f"{_shape('watch')}"
             )

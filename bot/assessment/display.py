@@ -38,7 +38,7 @@ class Display:
     async def _show(self) -> None:
         try:
             await self._show_all()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to the consumer, who ends the run
             self._run.put(error)
 
     async def _show_all(self) -> None:
@@ -69,7 +69,7 @@ class Display:
                     run.accounts.usage,
                     problems=run.problems,
                     demo_label=run.settings.demo_label,
-                    model_name=run.model.name,
+                    model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
                     as_of=run.assignment.as_of,
                 )
             )
@@ -98,20 +98,7 @@ class Display:
         if spec.lead:
             run.put(line_part(spec.lead.format_map(names), section=spec.key))
         renderer = self._renderer(spec, plan)
-        held: list[Unit] = []
-        paragraphs = 0
-        while units := await draft.next_units():
-            if not draft.complete:
-                self._sections.checkpoint(draft)  # before it is shown: a torn section is continued from here
-            for unit in units:
-                held.append(unit)
-                paragraphs += unit.kind is not Kind.SENTENCE
-                if not spec.prints_inside:
-                    self._render(renderer, held)
-                elif unit.kind is not Kind.SENTENCE:
-                    self._render(renderer, held, but=1)  # the last paragraph waits for what stands before it
-        if paragraphs == 1:
-            self._render(renderer, held)
+        last = await self._show_draft(draft, renderer)
         printed = 0
         for block in spec.prints:
             units = print_block(block, await self._data.needed(source_call(block)))
@@ -119,10 +106,29 @@ class Display:
             self._render(renderer, units)
         if not spec.words and not printed:
             self._nothing_to_print(spec)
-        self._render(renderer, held)
+        self._render(renderer, last)
         if draft.problem:
             run.put(line_part(f"_{draft.problem}_", section=spec.key))
         run.put(Part("", Cut.NONE, spec.key, ends_section=True))
+
+    async def _show_draft(self, draft: Draft, renderer: SectionRenderer) -> list[Unit]:
+        """Show units as they come. Returns the last paragraph unshown where the section has blocks that
+        stand before it.
+        """
+        held: list[Unit] = []
+        paragraphs = 0
+        while units := await draft.next_units():
+            if not draft.complete:
+                self._sections.checkpoint(draft)  # before it is shown: a torn section is continued from here
+            for unit in units:
+                starts = unit.kind is not Kind.SENTENCE
+                paragraphs += starts
+                held.append(unit)
+                if starts or not draft.spec.prints_inside:
+                    self._render(renderer, held, but=1 if draft.spec.prints_inside else 0)
+        if paragraphs == 1:
+            self._render(renderer, held)  # a verdict of one paragraph stands before everything else
+        return held
 
     def _nothing_to_print(self, spec: SectionSpec) -> None:
         """A section made of data, and there is none: say so where the reader looks for it."""

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.assessment.dialect import Kind, SectionParser, Unit
 from bot.assessment.formats import SectionSpec
@@ -44,9 +44,14 @@ class Accounts:
 
     counts: Counter[str]
     usage: Usage
+    models: set[str] = field(default_factory=set)
+    """Names of the models that wrote."""
 
-    def add(self, usage: Usage) -> None:
-        """Add one call's tokens."""
+    def add(self, finished: Finished) -> None:
+        """Add one call's tokens, and who answered it."""
+        usage = finished.usage
+        if finished.model:
+            self.models.add(finished.model)
         self.usage = Usage(
             self.usage.input_tokens + usage.input_tokens,
             self.usage.cached_tokens + usage.cached_tokens,
@@ -80,10 +85,9 @@ class Draft:
         self.units.extend(units)
         self._changed.set()
 
-    def hold(self, held: bool) -> None:
-        """While held, a reader who has nothing yet is given nothing: the draft is being mended."""
-        self._held = held
-        self._changed.set()
+    def hold(self) -> None:
+        """Until it is finished, a reader who has nothing yet is given nothing: the draft is being mended."""
+        self._held = True
 
     def finish(self, problem: str = "") -> None:
         """No more units will come."""
@@ -111,42 +115,21 @@ async def write_draft(
     """One attempt at a section: stream, parse, clean, extend the draft. Raises ``ModelError`` where the
     model fails and ``UnusableDraftError`` where nothing of its text can be shown.
     """
-    filter_ = _UnitFilter(draft.spec, tables, accounts, draft.units)
-    parser, begun_with = SectionParser(), len(draft.units)
-    if call.opening:
-        draft.extend(filter_.accept(parser.feed(call.opening)))
-    reason, head, is_json, chars = FinishReason.STOP, "", None, 0
-    limit = call.max_output_tokens * CHARS_A_TOKEN
+    intake = _Intake(draft, call, tables, accounts)
+    begun_with = len(draft.units)
+    reason = FinishReason.STOP
     async with aclosing(model.stream(call)) as stream:
         async for item in stream:
             if isinstance(item, Finished):
                 reason = item.reason
-                accounts.add(item.usage)
+                accounts.add(item)
                 break
             started.set()
-            chars += len(item)
-            if chars > limit:
+            if not intake.take(item):
                 accounts.counts["endless"] += 1
                 reason = FinishReason.LENGTH
                 break
-            if is_json is None:
-                head += item
-                if not head.strip():
-                    continue
-                is_json = _looks_like_json(head)
-                item = head
-            if not is_json and (units := parser.feed(item)):
-                draft.extend(filter_.accept(units))
-    if is_json:
-        accounts.counts["json_for_markdown"] += 1
-        raise UnusableDraftError("JSON where Markdown is due")
-    if parser.dropped:
-        accounts.counts.update(parser.dropped)
-    rest = parser.close()
-    if reason is not FinishReason.STOP:
-        accounts.counts["cut_off"] += 1
-        rest = _whole(rest)
-    draft.extend(filter_.accept(rest))
+    intake.close(whole=reason is FinishReason.STOP)
     if len(draft.units) == begun_with:
         raise UnusableDraftError("nothing left after the checks")
 
@@ -199,6 +182,48 @@ def _whole(units: Sequence[Unit]) -> list[Unit]:
 def _as_markdown(units: Iterable[Unit]) -> list[str]:
     marks = {Kind.HEADING: "### ", Kind.BULLET: "- "}
     return [f"{marks.get(unit.kind, '')}{unit.text}" for unit in units]
+
+
+class _Intake:
+    """Takes a call's text into a draft, piece by piece."""
+
+    def __init__(self, draft: Draft, call: ModelCall, tables: Tables, accounts: Accounts) -> None:
+        self._draft = draft
+        self._counts = accounts.counts
+        self._parser = SectionParser()
+        self._filter = _UnitFilter(draft.spec, tables, accounts, draft.units)
+        self._left = call.max_output_tokens * CHARS_A_TOKEN
+        self._head = ""
+        self._is_json: bool | None = None
+        if call.opening:
+            self._give(call.opening)
+
+    def take(self, text: str) -> bool:
+        """Take more text; False where the model has sent more than it may."""
+        self._left -= len(text)
+        if self._is_json is None:
+            text = self._head = self._head + text
+            if text.strip():
+                self._is_json = _looks_like_json(text)
+        if self._is_json is False:
+            self._give(text)
+        return self._left >= 0
+
+    def close(self, *, whole: bool) -> None:
+        """The text is complete, or it was cut off."""
+        if self._is_json:
+            self._counts["json_for_markdown"] += 1
+            raise UnusableDraftError("JSON where Markdown is due")
+        rest = self._parser.close()
+        self._counts.update(self._parser.dropped)
+        if not whole:
+            self._counts["cut_off"] += 1
+            rest = _whole(rest)
+        self._draft.extend(self._filter.accept(rest))
+
+    def _give(self, text: str) -> None:
+        if units := self._parser.feed(text):
+            self._draft.extend(self._filter.accept(units))
 
 
 class _UnitFilter:

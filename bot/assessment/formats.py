@@ -91,8 +91,10 @@ IN_DEPTH = Format(
             factual=True,
             max_tokens=420,
             instruction=(
-                "Write 4 to 6 bullets of 12 to 26 words: the facts as the material reports them, each ending with "
-                "its source, for example [S1]. No interpretation, no motives, no forecasts, no “should”. Name actors, "
+                "Write 4 to 6 bullets of 12 to 26 words: the facts as the material reports them, "
+                "each ending with "
+                "its source, for example [S1]. No interpretation, no motives, no forecasts, no "
+                "“should”. Name actors, "
                 "dates and amounts where the material gives them; say what it leaves open. No headings."
             ),
         ),
@@ -104,21 +106,27 @@ IN_DEPTH = Format(
             bullets=(2, 4),
             max_tokens=1300,
             instruction=(
-                "Explain the interests of {the_country} through the three pillars of its rubric. One lead sentence that "
-                "names the pillars, then 4 lettered parts (### A. Title … ### D. Title), each with 3 or 4 bullets of 17 to "
+                "Explain the interests of {the_country} through the three pillars of its rubric. One "
+                "lead sentence that "
+                "names the pillars, then 4 lettered parts (### A. Title … ### D. Title), each with 3 "
+                "or 4 bullets of 17 to "
                 "44 words: interest, mechanism, trade-off. Name institutions of the profile where they act."
             ),
         ),
         SectionSpec(
             key="3",
-            title="Why {counterparty} wants {it} (and how {possessive} strategic logic challenges its assumptions)",
+            title=(
+                "Why {counterparty} wants {it} "
+                "(and how {possessive} strategic logic challenges its assumptions)"
+            ),
             words=290,
             subs=(3, 3),
             bullets=(2, 4),
             max_tokens=1000,
             instruction=(
                 "One lead sentence, then exactly three lettered parts of 3 or 4 bullets of 19 to 36 words: "
-                "### A. Motivations of {counterparty}; ### B. Strategic logic and constraints faced by {the_country}; "
+                "### A. Motivations of {counterparty}; ### B. Strategic logic and constraints faced "
+                "by {the_country}; "
                 "### C. Points of friction or mismatch. B and C are read through the eyes of {capital}."
             ),
         ),
@@ -131,9 +139,12 @@ IN_DEPTH = Format(
             prints=("assumptions",),
             max_tokens=1150,
             instruction=(
-                "One lead sentence, then four lettered parts of 2 or 3 bullets of 20 to 43 words: loss of leverage; "
-                "tensions at home; third parties and allies; costs of miscalibration. Each bullet says who bears the "
-                "risk and through which mechanism. The assumptions are printed after your text: do not list them."
+                "One lead sentence, then four lettered parts of 2 or 3 bullets of 20 to 43 words: "
+                "loss of leverage; "
+                "tensions at home; third parties and allies; costs of miscalibration. Each bullet "
+                "says who bears the "
+                "risk and through which mechanism. The assumptions are printed after your text: do "
+                "not list them."
             ),
         ),
         SectionSpec(
@@ -149,8 +160,10 @@ IN_DEPTH = Format(
             prints=("hypotheses",),
             max_tokens=1150,
             instruction=(
-                "Four or five lettered parts, each a domain where {capital} must decide next, with 2 bullets of 24 to 43 "
-                "words: what it can do, when, what drives the choice. The rival hypotheses and their probabilities are "
+                "Four or five lettered parts, each a domain where {capital} must decide next, with 2 "
+                "bullets of 24 to 43 "
+                "words: what it can do, when, what drives the choice. The rival hypotheses and their "
+                "probabilities are "
                 "printed after your text: do not list them. No lead sentence."
             ),
         ),
@@ -163,9 +176,12 @@ IN_DEPTH = Format(
             prints=("judgments",),
             max_tokens=950,
             instruction=(
-                "One lead sentence in the first person, then six bullets of 31 to 58 words in the form “**Label:** text” "
-                "with labels for posture, leverage, dual track, signalling, risk and, last, a counterpoint that begins "
-                "with “Yet”. Tie each to a judgment id of the plan where one fits. No headings. The judgments with their "
+                "One lead sentence in the first person, then six bullets of 31 to 58 words in the "
+                "form “**Label:** text” "
+                "with labels for posture, leverage, dual track, signalling, risk and, last, a "
+                "counterpoint that begins "
+                "with “Yet”. Tie each to a judgment id of the plan where one fits. No headings. The "
+                "judgments with their "
                 "likelihoods are printed after your text: do not list them."
             ),
         ),
@@ -173,7 +189,8 @@ IN_DEPTH = Format(
             key="7",
             title="Key warning signs to monitor",
             lead=(
-                "For {possessive_organisation} strategic horizon, these are the observable signs that would move the "
+                "For {possessive_organisation} strategic horizon, these are the observable signs "
+                "that would move the "
                 "judgments above:"
             ),
             prints=("watch_items",),
@@ -188,9 +205,12 @@ IN_DEPTH = Format(
             prints_inside=True,
             max_tokens=520,
             instruction=(
-                "Four paragraphs, no bullets, no headings: (1) one sentence that begins “In summary:” and weighs what this "
-                "is and what it is not; (2) about 45 words on {the_country}; (3) about 40 words on {counterparty} and others; "
-                "(4) about 32 words on the long view. Plain words, no metaphors. Implications and gaps are printed for you."
+                "Four paragraphs, no bullets, no headings: (1) one sentence that begins “In "
+                "summary:” and weighs what this "
+                "is and what it is not; (2) about 45 words on {the_country}; (3) about 40 words on "
+                "{counterparty} and others; "
+                "(4) about 32 words on the long view. Plain words, no metaphors. Implications and "
+                "gaps are printed for you."
             ),
         ),
     ),

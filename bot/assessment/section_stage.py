@@ -78,7 +78,7 @@ class SectionStage:
             async with run.calls.slot(run.priority(spec.key)):
                 await write_draft(draft, run.model, call, tables, run.accounts, started=run.started)
                 if not draft.on_screen:
-                    draft.hold(True)
+                    draft.hold()
                     await repair_draft(draft, run.model, whole, tables, run.accounts)
 
         await run.retried(name, attempt)
