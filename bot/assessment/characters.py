@@ -107,7 +107,9 @@ def remove_foreign_terms(text: str, review: Review) -> str | None:
     def translated(match: re.Match[str]) -> str:
         return match[0] if known(match[1]) else match[2]
 
-    without = _TRANSLATED.sub(translated, _PARENTHESISED.sub(parenthesised, text))
+    without = text
+    if "(" in text or "（" in text or "[" in text:
+        without = _TRANSLATED.sub(translated, _PARENTHESISED.sub(parenthesised, text))
     without = review.corrected("foreign_term", text, without)
     if all(map(known, _RUN.findall(without))):
         return without

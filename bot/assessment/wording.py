@@ -24,6 +24,8 @@ __all__ = ["Reference", "Tables", "clean", "jaccard", "material_of"]
 
 MIN_WORDS = 3
 """Words: what is left of a unit below this says nothing any more."""
+MOST_CHARS = 1_500
+"""Characters looked at: the parser gives no longer unit, and the rules' patterns take time by the square."""
 LONG_UNIT_CHARS = 700
 """Characters: a bullet of the standard's 45 words has about 300; what is longer is cut at a sentence."""
 LONGEST_WORD_CHARS = 45
@@ -43,6 +45,7 @@ def clean(text: str, tables: Tables, counts: Counter[str], *, heading: bool = Fa
     single word; anything else below three words says nothing. What is clean stays as it is.
     """
     review = Review(tables, counts)
+    text = text[:MOST_CHARS]
     for _ in range(PASSES):
         before = text
         for rule in _HEADING_RULES if heading else _RULES:

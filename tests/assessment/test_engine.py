@@ -65,8 +65,9 @@ async def test_the_seed_question_gets_the_whole_form(api: Api) -> None:
         assessment = await assess(model)
     text = assessment.text
     assert text.startswith(
-        "**CN-01, China Agent:**\n\nHere is my in-depth assessment of “China, U.S. Strike Rare Earths Truce” — "
-        "with a focus on the why, the how and what next, from the perspective of China’s strategic calculus.\n\n"
+        "**CN-01, China Agent:**\n\n"
+        "Here is my in-depth assessment of “China, U.S. Strike Rare Earths Truce” — with a focus on the why, "
+        "the how and what next, from the perspective of China’s strategic calculus.\n\n"
         "## 1. "
     )
     assert all(re.fullmatch(*pair) for pair in zip(KERNELS, assessment.headings, strict=True))

@@ -369,3 +369,32 @@ def test_cleaning_a_bullet_is_cheap() -> None:
             clean(bullet, TABLES, Counter())
         rounds.append((time.process_time() - started) / 200)
     assert min(rounds) < 150e-6
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            "very ",
+            "a.b-",
+            "a.",
+            "10% ",
+            "(",
+            "[[S1",
+            "{J1",
+            "“",
+            "'a ",
+            "\\",
+            "新",
+            "@",
+            "likely ",
+            "&amp;",
+            "1 to ",
+        )
+    ],
+)
+def test_no_text_keeps_a_rule_busy(piece: str) -> None:
+    """A hostile unit of any length takes a fraction of a second, so that no other stream stalls."""
+    started = time.process_time()
+    clean(piece * 5_000, TABLES, Counter())
+    assert time.process_time() - started < 0.5
