@@ -69,8 +69,8 @@ class Desk:
         return [str(event["event"]) for event in self._log() if event.get("level") not in ("info", "debug")]
 
     def _log(self) -> Iterator[dict[str, Any]]:
-        for line in (self.folder / "app.log").read_text().splitlines():
-            if line.startswith("{"):
+        for line in (self.folder / "app.log").read_text().splitlines(keepends=True):
+            if line.startswith("{") and line.endswith("\n"):  # the last one may be half written
                 yield json.loads(line)
 
 

@@ -103,6 +103,7 @@ class Viewer:
         self._threads: dict[str, Thread] = {}
         self._early: dict[str, list[tuple[dict[str, Any], float]]] = {}
         self._changed = asyncio.Event()
+        self._closed = False
 
     async def ask(self, channel: str, text: str) -> Thread:
         """Post a question; its thread grows from now on."""
@@ -121,15 +122,23 @@ class Viewer:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 while not condition():
+                    if self._closed:
+                        raise ConnectionError("the page's WebSocket closed")
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"not within {WAIT_SECONDS:.0f} s: {what}") from None
+            complete = sum(thread.complete for thread in self._threads.values())
+            words = f"{what}; {complete} of {len(self._threads)} threads are complete"
+            raise TimeoutError(f"not within {WAIT_SECONDS:.0f} s: {words}") from None
 
     async def follow(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Write down what comes, until the socket closes."""
-        async for frame in socket:
-            self._take(orjson.loads(frame.data), time.time())
+        try:
+            async for frame in socket:
+                self._take(orjson.loads(frame.data), time.time())
+                self._changed.set()
+        finally:
+            self._closed = True
             self._changed.set()
 
     def _take(self, event: dict[str, Any], at: float) -> None:
@@ -158,5 +167,7 @@ async def viewer(page_url: str, user: str = "U0DANA") -> AsyncIterator[Viewer]:
             try:
                 yield person
             finally:
+                if following.done():
+                    following.result()  # what ended it is worth more than what came of it
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
