@@ -96,10 +96,10 @@ def remove_foreign_terms(text: str, review: Review) -> str | None:
     if text.isascii() or not _ANY_FOREIGN.search(text):
         return text
     text = review.corrected("lookalike", text, _WORD.sub(_respelled, text))
-    natives = [native for native in review.tables.terms.values() if _ANY_FOREIGN.search(native)]
+    natives = {run for native in review.tables.terms.values() for run in _RUN.findall(native)}
 
     def known(run: str) -> bool:
-        return any(run in native for native in natives) or fold(run) in review.tables.material
+        return run in natives or fold(run) in review.tables.material
 
     def parenthesised(match: re.Match[str]) -> str:
         return match[0] if all(map(known, _RUN.findall(match[1]))) else ""

@@ -157,6 +157,7 @@ def test_glossary_and_material_may_stand_in_their_own_script() -> None:
         cleaned("China follows 自力更生 (self-reliance) in this.") == "China follows self-reliance in this."
     )
     assert dropped_as("China calls this 新能源生产力 in print.") == "foreign_term"
+    assert dropped_as(f"China calls this {TERM[:-1]} in print.") == "foreign_term"
     assert cleaned("Shuāng xúnhuán stands for it.") == "Shuāng xúnhuán stands for it."
 
 
