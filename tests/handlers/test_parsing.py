@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.turns import Quoted
@@ -385,6 +385,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # other tests share the machine
 @given(st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6), st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_no_payload_makes_a_parser_raise(body: dict[str, Any], event: dict[str, Any]) -> None:
     """Whatever arrives, the answer is a value or ``None``."""
