@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bot.__main__ import main
 from bot.settings import Settings
 from tests.support.desk import ROOT, environment_of, open_desk
 from tests.support.model_replies import Reply
@@ -96,15 +97,6 @@ async def test_ask_gives_the_brief_format(model: ModelServer, tmp_path: Path) ->
     assert 50 < len(ended.out.split()) <= 450
 
 
-async def test_ask_names_the_desk_when_nobody_goes_by_that_name(model: ModelServer, tmp_path: Path) -> None:
-    """Exit code 1, a sentence, and no call to the model."""
-    ended = await country_agents("ask", "ZZ-09", QUESTION, settings=settings_of(model, tmp_path))
-    assert (ended.code, ended.out) == (1, "")
-    assert "CN-01" in ended.err
-    assert "Traceback" not in ended.err
-    assert model.requests == []
-
-
 async def test_ask_says_what_is_wrong_with_the_model(model: ModelServer, tmp_path: Path) -> None:
     """A refused key: a sentence for people, no traceback, no key."""
     model.script = lambda _: Reply(status=401, code="invalid_api_key")
@@ -115,25 +107,30 @@ async def test_ask_says_what_is_wrong_with_the_model(model: ModelServer, tmp_pat
     assert model.key not in ended.err
 
 
-async def test_a_wrong_setting_is_named(model: ModelServer, tmp_path: Path) -> None:
+def test_ask_names_the_desk_when_nobody_goes_by_that_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1 and a sentence; the model's address leads nowhere, and is not tried."""
+    monkeypatch.setenv("COUNTRY_AGENTS_MODEL_URL", "http://127.0.0.1:9/v1")
+    assert main(["ask", "ZZ-09", QUESTION]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Ask one of: CN-01" in said.err
+
+
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The variable, and what it takes."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "serve"),
-        cwd=ROOT,
-        env=environment_of(settings_of(model, tmp_path)) | {"COUNTRY_AGENTS_HTTP_PORT": "many"},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, err = await process.communicate()
-    assert process.returncode == 1
-    assert b"COUNTRY_AGENTS_HTTP_PORT must be a whole number" in err
+    monkeypatch.setenv("COUNTRY_AGENTS_HTTP_PORT", "many")
+    assert main(["serve"]) == 1
+    assert "COUNTRY_AGENTS_HTTP_PORT must be a whole number" in capsys.readouterr().err
 
 
-async def test_serve_says_what_it_needs(model: ModelServer, tmp_path: Path) -> None:
+def test_serve_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a token nothing starts."""
-    ended = await country_agents("serve", settings=settings_of(model, tmp_path))
-    assert ended.code == 1
-    assert "COUNTRY_AGENTS_SLACK_BOT_TOKEN" in ended.err
-    assert "Traceback" not in ended.err
+    assert main(["serve"]) == 1
+    assert "COUNTRY_AGENTS_SLACK_BOT_TOKEN" in capsys.readouterr().err
 
 
 async def test_doctor_is_content_with_a_working_desk(valkey: RealValkey, tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
-from tests.support.desk import OpenDesk, ServeProcess, bare, connected, kind_of, open_desk, words_of
-from tests.support.seed_script import answer
+from tests.support.desk import OpenDesk, ServeProcess, at_work, bare, kind_of, open_desk, words_of
 from tests.support.valkey import RealValkey
 
 LEASE_SECONDS = 2
 """The setting in these scenarios; a takeover begins one to 1.3 leases after a crash (queue-facts, 2)."""
+
+START_SECONDS = 8.0
+"""A process may need this long to start on a busy machine."""
 
 END_SECONDS = 10.0
 """A process ends within this time of SIGTERM, whatever it is doing."""
@@ -61,24 +61,19 @@ async def assert_complete_once(desk: OpenDesk, ts: str) -> None:
     assert desk.sandbox.workspace.pings == []
 
 
-@pytest.mark.parametrize("moment", ["section 2", "card"])
-async def test_a_killed_process_is_replaced_within_the_lease(valkey: RealValkey, moment: str) -> None:
-    """Kill -9 with text on screen, or with the card alone: another process completes the thread."""
+async def test_a_killed_process_is_replaced_within_the_lease(valkey: RealValkey) -> None:
+    """Kill -9 with text on screen: another process completes the thread."""
     async with (
         open_desk(valkey, running=False, tokens_per_second=250, lease_seconds=LEASE_SECONDS) as desk,
         process_of(desk) as first,
     ):
-        if moment == "card":
-            ts = await desk.ask()
-            await desk.until(lambda: desk.of_kind(ts, "card"))
-        else:
-            ts = await in_the_middle(desk)
+        ts = await in_the_middle(desk)
         async with process_of(desk, wait=False) as _:
             await first.kill()
             killed = time.monotonic()
             desk.model.tokens_per_second = 0.0
             await desk.answered(ts)
-            assert time.monotonic() - killed < 3 * LEASE_SECONDS + 2
+            assert time.monotonic() - killed < 3 * LEASE_SECONDS + START_SECONDS
             await assert_complete_once(desk, ts)
 
 
@@ -96,19 +91,17 @@ async def test_sigterm_hands_the_answer_over_at_once(valkey: RealValkey) -> None
             assert ended < END_SECONDS
             desk.model.tokens_per_second = 0.0
             await desk.answered(ts)
-            assert time.monotonic() - started < END_SECONDS + 2
+            assert time.monotonic() - started < END_SECONDS + START_SECONDS
             await assert_complete_once(desk, ts)
 
 
-async def test_a_question_asked_while_nobody_was_there_is_answered(valkey: RealValkey) -> None:
-    """Taken by one process, which ends before it begins; the next one finds it in the queue."""
+async def test_a_question_taken_by_a_process_that_ends_is_answered_by_the_next(valkey: RealValkey) -> None:
+    """Only the card was there: the next one finds the question in the queue, and posts no second card."""
     async with open_desk(valkey, running=False, first_token_seconds=30.0) as desk:
-        async with process_of(desk) as first:
+        async with at_work(desk):
             ts = await desk.ask()
             await desk.idle()
-            assert await first.end() == 0
-        desk.model.script, desk.model.first_token_seconds = answer, 0.0
-        async with process_of(desk) as _:
-            await connected(desk.sandbox, desk.settings)
+        desk.model.first_token_seconds = 0.0
+        async with at_work(desk):
             await desk.answered(ts)
             await assert_complete_once(desk, ts)

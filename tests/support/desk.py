@@ -51,6 +51,7 @@ __all__ = [
     "HEADINGS",
     "OpenDesk",
     "ServeProcess",
+    "at_work",
     "bare",
     "buttons_of",
     "dripping",
@@ -120,7 +121,7 @@ class OpenDesk:
         """One more app of the same workspace at work, on a database of its own."""
         url = self.settings.redis_url.get_secret_value() if self.settings.redis_url else ""
         settings = settings_for(self.sandbox, self.model.url, self.model.key, f"{url}?db={database}", app=app)
-        async with _running(replace(self, settings=settings), FAST, None, app.app_id):
+        async with at_work(replace(self, settings=settings), FAST, None, app.app_id):
             yield
 
     # What people see ------------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ async def open_desk(
         chosen = settings_for(sandbox, model.url, model.key, valkey.url, transport=transport, **settings)
         desk = OpenDesk(sandbox, model, chosen, redis)
         if running:
-            await stack.enter_async_context(_running(desk, pace, local))
+            await stack.enter_async_context(at_work(desk, pace, local))
         yield desk
         await _no_key_lives_for_ever(desk)
 
@@ -358,9 +359,13 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def _running(
-    desk: OpenDesk, pace: SlackPace | None, local: DemoModel | None, app_id: str | None = None
+async def at_work(
+    desk: OpenDesk,
+    pace: SlackPace | None = FAST,
+    local: DemoModel | None = None,
+    app_id: str | None = None,
 ) -> AsyncIterator[None]:
+    """The app runs in this process, and can be reached."""
     async with application(desk.settings, local=local, pace=pace) as app:
         stop = asyncio.Event()
         task = asyncio.create_task(app.run(stop))
