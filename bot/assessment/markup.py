@@ -27,7 +27,7 @@ _ADDRESS = re.compile(
     r"|\bxn--\S+)",
     re.IGNORECASE,
 )
-_SCHEME_LEFT = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}:/+", re.IGNORECASE)
+_SCHEME_LEFT = re.compile(r"[\w.+-]*:/{2,}")
 _DOT_INSIDE = re.compile(r"\w\.\w")
 
 
@@ -81,14 +81,15 @@ def remove_mentions(text: str, review: Review) -> str | None:
 
 _FORMULA = re.compile(r"\\[a-zA-Z]{2,}|\$\$")
 _ESCAPED = re.compile(r"\\[nrt](?![a-z])|\\")
-_STRAY_BRACES = re.compile(r"\{(?![JQT]\d+\})[^{}]*\}?|(?<![JQT\d])\}")
+_BRACES = re.compile(r"(\{[JQT]\d+\})|\{[^{}]*\}?|\}")
 _BRACKETED_WORD = re.compile(
     r"\[(?:\^[^\]]*|[ xX]|citation needed|sources?|links?|refs?|reference|URL|date|name)\]", re.IGNORECASE
 )
 _ITALICS = re.compile(r"(?<![\w*])[*_]+(?=[\w“‘(])|(?<=[\w.,:;!?”’)%])[*_]+(?![\w*])|~~|(?<!\S)[*_]+(?!\S)")
 _BOLD = re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*")
 _KEPT_BOLD = "\ue000"
-_MARKS = frozenset("{}`|\\[*_~$")
+_MARKS = frozenset("{}`|\\[]*_~$")
+_BRACKETS = re.compile(r"(\[S\d+\])(\(?)|(\[)|\]")
 
 
 def remove_markup(text: str, review: Review) -> str | None:
@@ -101,10 +102,17 @@ def remove_markup(text: str, review: Review) -> str | None:
         review.counts["formula"] += 1
         return None
     plain = _ESCAPED.sub(" ", text) if "\\" in text else text
-    plain = _STRAY_BRACES.sub("", plain)
-    plain = _BRACKETED_WORD.sub("", plain)
+    plain = _BRACES.sub(lambda match: match[1] or "", plain)
+    plain = _BRACKETS.sub(_bracket, _BRACKETED_WORD.sub("", plain))
     plain = plain.replace("`", "").replace("||", "").replace("|", "/")
     if "*" in plain or "_" in plain or "~" in plain:
         plain = _BOLD.sub(rf"{_KEPT_BOLD}\1{_KEPT_BOLD}", plain).replace("*", "")
         plain = _ITALICS.sub("", plain).replace(_KEPT_BOLD, "**")
     return review.corrected("stray_markup", text, plain)
+
+
+def _bracket(match: re.Match[str]) -> str:
+    """References stay, set apart from what would make a link of them; other brackets become round."""
+    if match[1]:
+        return f"{match[1]} (" if match[2] else match[1]
+    return "(" if match[3] else ")"
