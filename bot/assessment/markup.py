@@ -11,7 +11,9 @@ __all__ = ["remove_links", "remove_markup", "remove_mentions"]
 _IMAGE = re.compile(r"!\[([^\]]*)\](?:\([^)]*\)?|\[[^\]]*\])?")
 _LINK = re.compile(r"\[([^\]\[]*)\]\(([^)]*)\)?")
 _GENERIC = "com|org|net|gov|edu|info|int|mil|biz|app|dev|news|site|online|xyz|top|cloud|blog|press|media|asia"
-_NATIONAL = "cn|ru|uk|de|jp|fr|eu|in|us|co|io|me|ly|kr|tw|hk|nl|ch|br|au|ca|tv|ai|ua|ir|il|sg|za|es|pl"
+_NATIONAL = "cn|ru|uk|de|jp|fr|eu|co|io|ly|kr|tw|hk|nl|ch|br|au|ca|tv|ai|ua|ir|il|sg|za|es|pl"
+_WORDS_TOO = "in|us|me"
+"""Endings that are words: in "the deal.In spring" a blank is missing, so they count in lower case only."""
 _LEADING_TO = (
     r"(?:\b(?:(?:read more|more|available|published|posted|online|details)\s+)?"
     r"(?:at|on|via|from|see|visit|under|source:|link:)\s+)?"
@@ -22,7 +24,7 @@ _ADDRESS = re.compile(
     r"|\b(?:mailto|javascript|data|tel|sms|file|slack|vbscript):(?=\S)\S*[^\s.,;:!?)\]}»”]"
     r"|\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
     rf"|\b(?:[a-z0-9-]{{1,63}}\.){{1,8}}(?:{_GENERIC})\b(?:[:/]\S*[^\s.,;:!?)\]])?"
-    rf"|\b(?:[a-z0-9-]{{1,63}}\.){{0,8}}(?-i:[a-z0-9-]{{2,63}}\.(?:{_NATIONAL}))\b(?:[:/]\S*[^\s.,;:!?)\]])?"
+    rf"|\b(?:[a-z0-9-]{{1,63}}\.){{0,8}}[a-z0-9-]{{1,63}}\.(?:{_NATIONAL}|(?-i:{_WORDS_TOO}))\b(?:[:/]\S*[^\s.,;:!?)\]])?"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b(?:[:/]\S*[^\s.,;:!?)\]])?"
     r"|\bxn--\S+)",
     re.IGNORECASE,
