@@ -5,7 +5,8 @@ process that took the reader's work over, goes on after the last event it has. T
 
 1. ``GET /responses/{id}?stream=true&starting_after=N``: the events after N;
 2. 400 (streams can be joined for five minutes only): ask for the whole until it is complete;
-3. 404 (forgotten): ask anew, where the reader has no text yet; else ``ModelForgottenError``.
+3. 404 (forgotten): ``ModelForgottenError``, and the caller asks anew. Within a call of its own that has given
+   no text yet, this happens here.
 """
 
 from __future__ import annotations
@@ -152,14 +153,15 @@ class BackgroundAnswer:
                 self._too_old = True
                 self._report("too old to be streamed")
             except ModelForgottenError:
-                if self._characters or self._asked_anew:
+                if self._characters or self._asked_anew or self._call.resume is not None:
                     raise
                 self._point, self._too_old, self._asked_anew = None, False, True
                 self._deadline = self._now() + self._endpoint.timeouts.first_token_seconds
                 self._report("forgotten")
             except ModelError as error:
                 breaks = breaks + 1 if self._point == before else 1
-                if self._point is None or breaks > BREAKS or not self._was_cut(error):
+                cut = isinstance(error, ModelBrokenError) and not self._over
+                if self._point is None or breaks > BREAKS or not cut:
                     await self._give_up()
                     raise
                 self._report(type(error).__name__)
@@ -281,15 +283,15 @@ class BackgroundAnswer:
         self._noted_at = self._now()
         return point
 
-    def _was_cut(self, error: ModelError) -> bool:
-        """Whether the connection failed, not the answer."""
+    @property
+    def _over(self) -> bool:
+        """The provider itself has said how the answer failed."""
         failure = self._decoder.failure
-        ours = failure is None or failure.code in {MALFORMED_EVENT, OVERSIZED_EVENT}
-        return isinstance(error, ModelBrokenError) and ours
+        return failure is not None and failure.code not in {MALFORMED_EVENT, OVERSIZED_EVENT}
 
     async def _give_up(self) -> None:
         """The error goes to the caller, who asks anew: nobody will read on here."""
-        if self._point is not None:
+        if self._point is not None and not self._over:
             await cancel_answer(self._client, self._point.response_id)
 
     def _signed(self, finished: Finished) -> Finished:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -85,8 +85,8 @@ class FailoverModel:
                     yield item
 
     async def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
-        """See ``bot.llm.port.Model.resumable``. An answer is resumed where it is kept, and nowhere else; a
-        reader without text is answered anew where that fails.
+        """See ``bot.llm.port.Model.resumable``. An answer is resumed where it is kept; where that endpoint
+        fails, the error is a ``ModelForgottenError`` too, so that the caller asks anew and finds the other.
         """
         async with aclosing(self._items(call, resumable=True)) as items:
             async for item in items:
@@ -106,9 +106,7 @@ class FailoverModel:
         self, call: ModelCall, *, resumable: bool
     ) -> AsyncGenerator[str | ResumePoint | Finished, None]:
         if call.resume is not None and not self.holds(call.resume):
-            if call.resume.characters:
-                raise ModelForgottenError("the answer to be resumed is kept at no endpoint of ours")
-            call = replace(call, resume=None)
+            raise ModelForgottenError("the answer to be resumed is kept at no endpoint of ours")
         order, lane = self._choice(call)
         failures: list[ModelError] = []
         while True:
@@ -123,11 +121,13 @@ class FailoverModel:
                 raise (failures or [error])[0] from None
             else:
                 return
+            if call.resume is not None:
+                raise ModelForgottenError("the endpoint that keeps the answer failed") from failures[0]
             other = order[1] if lane is order[0] else order[0]
-            if len(failures) == len(order) or not self._worth_trying(other, call, failures[0]):
+            if len(failures) == len(order) or not self._worth_trying(other, failures[0]):
                 raise _most_hopeful(failures) from None
             _report_move(call, lane, other, type(failures[0]).__name__)
-            lane, call = other, replace(call, resume=None)
+            lane = other
 
     def _choice(self, call: ModelCall) -> tuple[tuple[_Lane, ...], _Lane]:
         """Both endpoints in the order of preference, and the one to begin with."""
@@ -149,9 +149,7 @@ class FailoverModel:
                 return lane
         return min(order, key=lambda lane: lane.breaker.due_at)
 
-    def _worth_trying(self, other: _Lane, call: ModelCall, error: ModelError) -> bool:
-        if call.resume is not None and call.resume.characters:
-            return False  # the reader has text that the other one knows nothing of
+    def _worth_trying(self, other: _Lane, error: ModelError) -> bool:
         # Behind an open breaker waits at worst a first-token time-out: it is worth that only where the caller
         # would not try again.
         return other.breaker.admits() or not error.retryable

@@ -69,6 +69,16 @@ class OpenAIModel:
             raise error_from_exception(error, stream_began=False) from error
         return [model.id for model in page.data]
 
+    def open(self) -> None:
+        """Load what the first call needs: the SDK imports its resources at first use, a quarter of a second
+        that the first person to ask would wait for.
+        """
+        client = self._opened()
+        if self._endpoint.api == "responses":
+            _ = client.responses.with_streaming_response
+        else:
+            _ = client.chat.completions.with_streaming_response
+
     async def aclose(self) -> None:
         """Close all connections; a stream still open ends with a ``ModelError``."""
         client, self._client = self._client, None
@@ -79,9 +89,7 @@ class OpenAIModel:
         """See ``bot.llm.port.Model.resumable``."""
         point = call.resume
         if point is not None and not (self._in_background and self.holds(point)):
-            if point.characters:
-                raise ModelForgottenError("the answer to be resumed is not kept at this endpoint")
-            call = replace(call, resume=None)
+            raise ModelForgottenError("the answer to be resumed is not kept at this endpoint")
         items: AsyncGenerator[str | ResumePoint | Finished, None]
         if self._in_background:
             items = BackgroundAnswer(self._opened(), self._endpoint, call, self._respond).read()

@@ -66,7 +66,7 @@ class ResumePoint:
     """Of the text the reader has."""
 
     def beginning(self) -> ResumePoint:
-        """The same answer, all of it once more: for a reader who kept no text. Costs no tokens."""
+        """The same answer, all of it once more, for a reader who kept no text: that costs no tokens."""
         return ResumePoint(self.account, self.response_id, 0, 0)
 
 
@@ -140,7 +140,7 @@ class Model(Protocol):
     def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
         """Like ``stream``, with the ``ResumePoint`` reached, once the answer has an id and then at most
         once a second; none where the provider has no background responses. With ``call.resume`` the text
-        after that point follows; ``ModelForgottenError`` where that cannot be had.
+        after that point follows, and never another answer: ``ModelForgottenError`` where it is gone.
 
         Closing the generator leaves the answer running at the provider, for whoever resumes it: who wants
         neither calls ``cancel``. A ``ModelError`` ends the answer; the next attempt makes a new one.
@@ -201,7 +201,7 @@ class ModelBrokenError(ModelError):
 
 
 class ModelForgottenError(ModelBrokenError):
-    """The answer to be resumed is gone, and the reader has a part of it: ask anew, without ``resume``."""
+    """The answer to be resumed cannot be had any more: ask anew, without ``resume``."""
 
 
 class ModelRefusedError(ModelError):
