@@ -4,6 +4,8 @@ PYTHON ?= python3
 export PYTHON
 
 BIN := .venv/bin
+# Test processes: most tests wait for sockets and servers, so more than the two cores of a small machine.
+WORKERS ?= 4
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .SUFFIXES:
@@ -19,7 +21,7 @@ sandbox: local ## A Slack-like workspace in the browser, with the desk in it; no
 .PHONY: test
 test: dev ## All tests, through real HTTP, WebSocket, Valkey and a browser; ARGS='-k stop' for some
 	@.ci/chromium
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: dev ## Rules, format and types

@@ -130,9 +130,10 @@ class _Answer:
     async def go(self) -> Outcome:
         """Race the answer against a stop and the end of this process."""
         run = self.run
+        card: asyncio.Task[str] | None = None
         try:
-            await self.writer.post_card(self.card(running=True))
-            work = asyncio.create_task(self._work())
+            card = asyncio.create_task(self.writer.post_card(self.card(running=True)))
+            work = asyncio.create_task(self._work(card))
             stopped = asyncio.create_task(run.stop.wait())
             draining = asyncio.create_task(run.draining.wait())
             delivery = asyncio.create_task(self.writer.failed())
@@ -141,6 +142,7 @@ class _Answer:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 await _cancel(tasks - {task for task in tasks if task.done()})
+            await card
             if work.done() and not work.cancelled():
                 return work.result()
             if stopped.done() and not stopped.cancelled():
@@ -159,14 +161,18 @@ class _Answer:
             await self.writer.fail(self.card(), cards.failure(error.user_message, run.turn.turn_id))
             return Outcome.FAILED
         finally:
+            if card is not None:
+                card.cancel()
             await self.writer.aclose()
 
-    async def _work(self) -> Outcome:
+    async def _work(self, card: asyncio.Task[str]) -> Outcome:
         answering, run = self.answering, self.run
         assignment = Assignment(run.turn.turn_id, self.persona, self.format, run.turn.question, self.as_of)
         report: Report | None = None
         async with aclosing(answering.engine.run(assignment, run.stored.checkpoints)) as events:
             async for event in events:
+                # The model is asked at once; in a busy channel the card may have to wait for its slot.
+                await asyncio.shield(card)
                 if isinstance(event, Finished):
                     report = event.report
                 else:

@@ -200,6 +200,7 @@ async def application(
     async with AsyncExitStack() as stack:
         engine, model = engine_of(settings, local)
         stack.push_async_callback(model.aclose)
+        model.open()
         url = await _store_url(settings, stack)
         redis = open_redis(url)
         stack.push_async_callback(redis.aclose)

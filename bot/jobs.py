@@ -323,7 +323,8 @@ class Queue:
         try:
             return await self._attempt(run)
         finally:
-            del self._runs[turn_id]
+            if self._runs.get(turn_id) is run:  # a lost lease may have come back to this very process
+                del self._runs[turn_id]
 
     async def _attempt(self, run: TurnRun) -> timedelta | None:
         turn_id, attempt = run.turn.turn_id, run.lease.attempt

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot.assessment import demo, prompts
 from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
+from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.events import CardChanged
 from bot.assessment.printing import Data
 from bot.assessment.reporting import banners
@@ -77,9 +77,7 @@ class DataStage:
     def _reader(self, plan: Plan | None) -> DataReader:
         run = self._run
         today = run.assignment.as_of.date()
-        return DataReader(
-            replace(run.format, compact=False), run.persona, run.tables(plan), today, run.accounts.counts
-        )
+        return DataReader(run.format, run.persona, run.tables(plan), today, run.accounts.counts)
 
     def _instruction(self, name: str, plan: Plan | None) -> str:
         run = self._run
@@ -135,6 +133,7 @@ class DataStage:
 
         async def attempt() -> str:
             pieces: list[str] = []
+            left = max_tokens * CHARS_A_TOKEN
             async with run.calls.slot(run.priority(name)), aclosing(run.model.stream(call)) as stream:
                 async for item in stream:
                     if isinstance(item, Finished):
@@ -142,6 +141,10 @@ class DataStage:
                         break
                     run.started.set()
                     pieces.append(item)
+                    left -= len(item)
+                    if left < 0:
+                        run.accounts.counts["endless"] += 1
+                        break
             return "".join(pieces)
 
         return await run.retried(name, attempt)

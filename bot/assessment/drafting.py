@@ -14,13 +14,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from bot.assessment.dialect import Kind, SectionParser, Unit
+from bot.assessment.facts import as_fact
 from bot.assessment.formats import SectionSpec
 from bot.assessment.section_checks import find_defect, mend
 from bot.assessment.wording import Tables, clean, jaccard
 from bot.errors import CountryAgentsError
 from bot.llm.port import Finished, FinishReason, Model, ModelCall, Usage
 
-__all__ = ["Accounts", "Draft", "UnusableDraftError", "repair_draft", "write_draft"]
+__all__ = ["CHARS_A_TOKEN", "Accounts", "Draft", "UnusableDraftError", "repair_draft", "write_draft"]
 
 REPAIRS = 2
 """Repair rounds a section at most (analysis standard, 2.4)."""
@@ -131,6 +132,7 @@ async def write_draft(
                 break
     intake.close(whole=reason is FinishReason.STOP)
     if len(draft.units) == begun_with:
+        accounts.counts["unusable_draft"] += 1
         raise UnusableDraftError("nothing left after the checks")
 
 
@@ -246,11 +248,14 @@ class _UnitFilter:
             if shaped is None:
                 continue
             text = clean(shaped.text, self._tables, self._counts, heading=shaped.kind is Kind.HEADING)
+            if text is not None and self._spec.factual and shaped.kind is Kind.BULLET:
+                text = as_fact(text, self._tables, self._counts)
             if text is None or (shaped.kind is Kind.BULLET and self._repeats(text)):
                 continue
             shaped = Unit(shaped.kind, self._finish(text, shaped.kind))
             if shaped.kind is Kind.HEADING:
-                self._counts["empty_part"] += self._heading is not None
+                if self._heading is not None:
+                    self._counts["empty_part"] += 1
                 self._heading = shaped
                 continue
             if self._heading:

@@ -88,6 +88,13 @@ LIMITS: Final[tuple[Limit, ...]] = (
         "ours",
     ),
     Limit(
+        "first_growth_seconds",
+        0.3,
+        "s",
+        "the first sentence below the opening is what people wait for",
+        "ours",
+    ),
+    Limit(
         "flush_min_bytes",
         48,
         "UTF-8 bytes",
@@ -224,6 +231,7 @@ class WriterLimits:
     rotate_seconds: float = _VALUES["rotate_seconds"]
     rotate_softly_seconds: float = _VALUES["rotate_softly_seconds"]
     flush_seconds: float = _VALUES["flush_seconds"]
+    first_growth_seconds: float = _VALUES["first_growth_seconds"]
     flush_min_bytes: int = int(_VALUES["flush_min_bytes"])
     update_seconds: float = _VALUES["update_seconds"]
     card_updates: int = int(_VALUES["card_updates"])

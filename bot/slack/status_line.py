@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
 
@@ -43,8 +42,8 @@ class StatusLine:
         """Stop refreshing. Slack takes the status away with our next message."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Not awaited itself: that would take our caller's cancellation for the task's.
+            await asyncio.wait({self._task})
             self._task = None
         self._status = ""
 

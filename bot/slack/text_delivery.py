@@ -282,6 +282,8 @@ class TextDelivery:
             await self._wait(self._text_waits, left)
             return True
         interval = self._limits.flush_seconds if streamed else self._limits.update_seconds
+        if streamed and message.flushed_at <= message.started_at + self._limits.first_growth_seconds:
+            interval = self._limits.first_growth_seconds
         if size_of(self._document.text, message.sent, fill.end) < self._limits.flush_min_bytes:
             interval *= 2
         due_in = message.flushed_at + interval - self._clock()

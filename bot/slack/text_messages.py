@@ -298,14 +298,11 @@ class TextMessages:
         there = True
         text = self._shown(message, end, closed=True)
         try:
-            await self._api.update_message(
-                channel=self._place.channel,
-                ts=_ts(message),
-                text=self._fallback(text),
-                blocks=self._blocks(text + note),
-                metadata=part_metadata(self._turn_id, TEXT, message.number),
-                booked=booked,
-            )
+            try:
+                await self._update(message, text, note, booked=booked)
+            except StreamConflictError:
+                await self._stop_quietly(message)
+                await self._update(message, text, note)
         except StreamConflictError:
             # Slack neither stops the stream nor lets go of it. What was acknowledged stays readable.
             log.warning("stream.stuck", turn_id=self._turn_id, part=message.number)
@@ -316,6 +313,16 @@ class TextMessages:
         message.acknowledged_bytes = len(text.encode())
         message.flushed_at = self._clock()
         return there
+
+    async def _update(self, message: TextMessage, text: str, note: str, *, booked: bool = False) -> None:
+        await self._api.update_message(
+            channel=self._place.channel,
+            ts=_ts(message),
+            text=self._fallback(text),
+            blocks=self._blocks(text + note),
+            metadata=part_metadata(self._turn_id, TEXT, message.number),
+            booked=booked,
+        )
 
     async def _stop_quietly(self, message: TextMessage) -> None:
         """Stop a stream that may be stopped, full or gone already."""

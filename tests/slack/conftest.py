@@ -23,6 +23,7 @@ TURN = "t0123456789abcdef0123"
 SENDER = Sender("CN-01, China Agent", ":flag-cn:")
 FAST = WriterLimits(
     flush_seconds=0.02,
+    first_growth_seconds=0.02,
     flush_min_bytes=1,
     update_seconds=0.05,
     settle_seconds=0.05,

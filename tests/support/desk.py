@@ -69,6 +69,7 @@ HEADINGS = tuple(f"{number}. " for number in range(1, 9))
 FAST = SlackPace(
     WriterLimits(
         flush_seconds=0.05,
+        first_growth_seconds=0.05,
         flush_min_bytes=1,
         update_seconds=0.05,
         settle_seconds=0.05,
