@@ -103,7 +103,7 @@ class _Answer:
         self.format = answering.formats(turn.format)
         self.as_of = datetime.fromtimestamp(turn.asked_at, UTC)
         self.headline = headline(turn.question)
-        self.shown = CardChanged("")
+        self.shown = CardChanged("", answering.engine.first_banners(turn.question))
         self.writer = ThreadWriter(
             answering.api,
             LeasedJournal(answering.store, run.lease),

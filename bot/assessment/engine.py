@@ -14,9 +14,13 @@ from typing import Any
 from bot.assessment.data_stage import DataStage
 from bot.assessment.display import Display
 from bot.assessment.events import Event, Finished
+from bot.assessment.reporting import banners
 from bot.assessment.run import Assignment, EngineSettings, Run
 from bot.assessment.section_stage import SectionStage
+from bot.assessment.values import Plan
+from bot.evidence.table import table_of_claims
 from bot.llm.port import Model
+from bot.turns import Question
 
 __all__ = ["Assignment", "Engine", "EngineSettings"]
 
@@ -27,6 +31,10 @@ class Engine:
     def __init__(self, model: Model, settings: EngineSettings) -> None:
         self._model = model
         self._settings = settings
+
+    def first_banners(self, question: Question) -> tuple[str, ...]:
+        """What a reader must know before anything is written."""
+        return banners(table_of_claims(question), Plan(), self._settings.demo_label)
 
     async def run(
         self, assignment: Assignment, checkpoints: Mapping[str, Mapping[str, Any]] | None = None

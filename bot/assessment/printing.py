@@ -132,10 +132,11 @@ def source_call(name: str) -> str:
 
 
 def closing_lines(watch: Watch, persona: Persona) -> list[str]:
-    """The closing either/or question, right by construction; none where a half is missing."""
-    if not (watch.either and watch.or_else):
-        return []
-    halves = f"Does {persona.the_country} {watch.either} — or does it {watch.or_else}?"
+    """The closing either/or question, right by construction; the plainest one where a half is missing."""
+    either, or_else = watch.either, watch.or_else
+    if not (either and or_else):
+        either, or_else = "hold to its present course", "change it"
+    halves = f"Does {persona.the_country} {either} — or does it {or_else}?"
     return [f"In the coming year, the question will be: {halves}"]
 
 

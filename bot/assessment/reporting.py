@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from bot.assessment.events import Report
-from bot.assessment.printing import Data
+from bot.assessment.printing import Data, day
 from bot.assessment.values import Plan
 from bot.evidence.table import EvidenceTable
 from bot.llm.port import Usage
@@ -26,7 +26,7 @@ def banners(evidence: EvidenceTable, plan: Plan, demo_label: str) -> tuple[str, 
     if not evidence.retrieved:
         lines.append(NOTHING_RETRIEVED)
     if plan.premise == "overtaken":
-        dated = f" (event of {plan.event_date})" if plan.event_date else ""
+        dated = f" (event of {day(date.fromisoformat(plan.event_date))})" if plan.event_date else ""
         lines.append(f"The question’s premise may have been overtaken by later events{dated}.")
     return tuple(lines)
 

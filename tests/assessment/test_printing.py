@@ -72,7 +72,10 @@ def test_hypotheses_implications_and_gaps() -> None:
 
 def test_the_closing_question_needs_both_halves() -> None:
     """Half a question is none."""
-    assert closing_lines(Watch(either="wait"), persona()) == []
+    assert closing_lines(Watch(either="wait"), persona()) == [
+        "In the coming year, the question will be: "
+        "Does China hold to its present course — or does it change it?"
+    ]
     assert closing_lines(Watch(either="wait", or_else="act"), persona()) == [
         "In the coming year, the question will be: Does China wait — or does it act?"
     ]
@@ -96,7 +99,7 @@ def test_banners_say_what_a_reader_must_know_first() -> None:
     demo, nothing, overtaken = banners(evidence, plan, "Demo model, not an assessment")
     assert demo == "Demo model, not an assessment"
     assert "not up to date" in nothing
-    assert "(event of 2025-10-30)" in overtaken
+    assert "(event of 30 October 2025)" in overtaken
 
 
 def test_the_report_counts_in_words() -> None:
