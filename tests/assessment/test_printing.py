@@ -72,9 +72,9 @@ def test_hypotheses_implications_and_gaps() -> None:
 
 def test_the_closing_question_needs_both_halves() -> None:
     """Half a question is none."""
+    plainest = "Does China hold to its present course — or does it change it?"
     assert closing_lines(Watch(either="wait"), persona()) == [
-        "In the coming year, the question will be: "
-        "Does China hold to its present course — or does it change it?"
+        f"In the coming year, the question will be: {plainest}"
     ]
     assert closing_lines(Watch(either="wait", or_else="act"), persona()) == [
         "In the coming year, the question will be: Does China wait — or does it act?"
