@@ -7,7 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -17,11 +17,9 @@ from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
-from bot.errors import CountryAgentsError
 from bot.jobs import Queue
-from bot.llm.endpoint import ModelEndpoint, ModelTimeouts, RoleSettings
-from bot.llm.openai_model import OpenAIModel
-from bot.llm.port import Role
+from bot.llm.pacing import ProviderPause
+from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_stack
 from bot.reception import Reception
 from bot.retrying import RetryPolicy
 from bot.settings import Settings
@@ -30,6 +28,7 @@ from bot.slack.limits import WriterLimits, slack_budgets
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
 from bot.store.governor import Budget, Governor
+from bot.store.model_governor import SharedPause
 from bot.store.turn_store import TurnStore
 from bot.transports import HttpTransport, SocketTransport, Transport, bolt_app
 from handlers.registration import register
@@ -51,28 +50,6 @@ __all__ = [
 log = structlog.get_logger()
 
 DEMO_LABEL = "Demo model, not an assessment."
-REASONING_TOKENS = 4_000
-"""Tokens a reasoning model may think in addition to what it writes, at low effort: providers count both
-against the same limit, and an answer cut off by its own thoughts is lost."""
-DEMO_FIRST_TOKEN_SECONDS = 120.0
-"""Seconds: a small model on two busy cores reads a long question slowly."""
-
-
-class NotConfiguredError(CountryAgentsError):
-    """Something that only the operator can supply is missing."""
-
-    user_message = "This app is not set up completely. Please tell whoever runs it."
-
-
-@dataclass(frozen=True, slots=True)
-class DemoModel:
-    """A local model server in use instead of a real one."""
-
-    url: str
-    key: str
-    name: str
-    extra: dict[str, Any]
-    section_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,48 +60,11 @@ class SlackPace:
     budgets: Mapping[str, Budget] = field(default_factory=slack_budgets)
 
 
-def endpoint_of(settings: Settings, local: DemoModel | None) -> ModelEndpoint:
-    """Which model server to call, and how."""
-    if local is not None:
-        role = RoleSettings(local.name)
-        return ModelEndpoint(
-            roles={Role.PLAN: role, Role.SECTION: role},
-            key=local.key,
-            url=local.url,
-            api="chat",
-            timeouts=ModelTimeouts(first_token_seconds=DEMO_FIRST_TOKEN_SECONDS),
-            extra=local.extra,
-            prefill=True,
-            chat_limit_field="max_tokens",
-        )
-    if settings.model_key is None and settings.model_url is None:
-        raise NotConfiguredError(
-            "No model is configured: set COUNTRY_AGENTS_MODEL_KEY (OpenAI), or COUNTRY_AGENTS_MODEL_URL for "
-            "a compatible server. `country-agents sandbox` runs without either."
-        )
-    efforts = {Role.PLAN: settings.plan_effort, Role.SECTION: settings.section_effort}
-    models = {Role.PLAN: settings.plan_model, Role.SECTION: settings.section_model}
-    return ModelEndpoint(
-        roles={
-            role: RoleSettings(
-                models[role] or settings.model,
-                effort=efforts[role] or None,
-                reasoning_tokens=REASONING_TOKENS if efforts[role] not in ("", "none") else 0,
-            )
-            for role in Role
-        },
-        key=settings.model_key.get_secret_value() if settings.model_key else "none",
-        url=settings.model_url,
-        api=settings.model_api,
-        timeouts=ModelTimeouts(
-            settings.connect_seconds, settings.first_token_seconds, settings.stall_seconds
-        ),
-    )
-
-
-def engine_of(settings: Settings, local: DemoModel | None) -> tuple[Engine, OpenAIModel]:
-    """The engine and the model behind it; close the model."""
-    model = OpenAIModel(endpoint_of(settings, local))
+def engine_of(
+    settings: Settings, local: DemoModel | None, pause_of: Callable[[str], ProviderPause] | None = None
+) -> tuple[Engine, ModelStack]:
+    """The engine and the models behind it; close those. ``pause_of``: see ``model_stack``."""
+    models = model_stack(settings, local, pause_of)
     engine_settings = EngineSettings(
         organisation=settings.organisation,
         lexicon=LEXICONS[settings.lexicon],
@@ -132,7 +72,7 @@ def engine_of(settings: Settings, local: DemoModel | None) -> tuple[Engine, Open
         retries=RetryPolicy(settings.model_attempts, settings.model_retry_seconds),
         demo_label=DEMO_LABEL if local else "",
     )
-    return Engine(model, engine_settings), model
+    return Engine(models.model, engine_settings), models
 
 
 def format_for(settings: Settings, local: DemoModel | None) -> Callable[[str], Format]:
@@ -198,12 +138,12 @@ async def application(
     token = settings.slack_bot_token.get_secret_value()
     desk = Desk(load_personas())
     async with AsyncExitStack() as stack:
-        engine, model = engine_of(settings, local)
-        stack.push_async_callback(model.aclose)
-        model.open()
         url = await _store_url(settings, stack)
         redis = open_redis(url)
         stack.push_async_callback(redis.aclose)
+        engine, models = engine_of(settings, local, partial(SharedPause, redis))
+        stack.push_async_callback(models.aclose)
+        models.open()
         store = TurnStore(redis)
         queue = await Queue.open(
             url, store=store, lease_seconds=settings.lease_seconds, concurrency=settings.turns_at_once

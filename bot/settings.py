@@ -139,6 +139,23 @@ class Settings(BaseSettings):
         default="responses",
         description="`responses` (OpenAI's Responses API) or `chat` (Chat Completions: most other servers).",
     )
+    fallback_model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Second model, for every role, asked where the first fails, is paused or misconfigured. "
+        "Unset: none.",
+    )
+    fallback_url: WebAddress | None = Field(
+        default=None, description="Base URL of the second model's server. Unset: OpenAI."
+    )
+    fallback_key: SecretStr | None = Field(
+        default=None,
+        description="API key of that server. Unset: the first model's key if it is the same server; else, "
+        "for OpenAI only, `OPENAI_API_KEY`.",
+    )
+    fallback_api: Literal["responses", "chat"] = Field(
+        default="responses", description="`responses` or `chat`, for the second model."
+    )
     plan_effort: Effort = Field(
         default="low",
         description="Reasoning effort of the JSON calls; `off`: not sent, as some models need.",
@@ -214,11 +231,25 @@ class Settings(BaseSettings):
             settings = cls(**overrides)
         except ValidationError as error:
             raise SettingsError(_in_operators_words(error)) from None  # the cause would print the values
-        # Only ever for OpenAI itself: another server must not be handed OpenAI's key by accident.
-        key = os.environ.get(OPENAI_KEY_VARIABLE)
-        if key and settings.model_key is None and settings.model_url is None:
-            return settings.model_copy(update={"model_key": SecretStr(key)})
-        return settings
+        return settings.model_copy(update=_keys_by_address(settings))
+
+
+def _keys_by_address(settings: Settings) -> dict[str, SecretStr]:
+    """Keys that need not be set: OpenAI's own, and the first model's for a second one on the same server.
+    Only ever for that server: another one must not be handed a key by accident.
+    """
+    own = os.environ.get(OPENAI_KEY_VARIABLE)
+    openai = SecretStr(own) if own else None
+    primary, found = settings.model_key, dict[str, SecretStr]()
+    if primary is None and settings.model_url is None and openai is not None:
+        primary = found["model_key"] = openai
+    if settings.fallback_model is not None and settings.fallback_key is None:
+        key = primary if settings.fallback_url == settings.model_url else None
+        if key is None and settings.fallback_url is None:
+            key = openai
+        if key is not None:
+            found["fallback_key"] = key
+    return found
 
 
 def variable(field: str) -> str:

@@ -6,6 +6,7 @@ Slack's clock, which come in headers.
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 import time
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from pydantic import SecretStr
 
 from bot.findings import CLOCK_SKEW_SECONDS, Finding, Verdict, clock_is_off
 from bot.scopes import APP_LEVEL_SCOPE, REQUIRED_SCOPES
@@ -133,24 +135,59 @@ async def check_way_in(session: aiohttp.ClientSession, settings: Settings) -> li
     return [Finding("way in", Verdict.OK, f"{where}; the signing secret looks right.")]
 
 
+@dataclass(frozen=True, slots=True)
+class _ModelServer:
+    """A model server of the settings. ``fields`` of the settings name its models."""
+
+    part: str
+    url: str | None
+    key: SecretStr | None
+    fields: tuple[str, ...]
+    url_name: str
+    key_name: str
+
+
 async def check_model(session: aiohttp.ClientSession, settings: Settings) -> list[Finding]:
-    """Is the server there, does it take the key, does it know the names? Its list of models tells."""
-    base, key_name, url_name = settings.model_url or OPENAI_URL, variable("model_key"), variable("model_url")
+    """Is the server there, does it take the key, does it know the names? Its list of models tells. The same
+    of the second model, if there is one.
+    """
+    names = ("model", "plan_model", "section_model")
+    url_name, key_name = variable("model_url"), variable("model_key")
+    servers = [_ModelServer("model", settings.model_url, settings.model_key, names, url_name, key_name)]
+    url_name, key_name = variable("fallback_url"), variable("fallback_key")
+    url, key = settings.fallback_url, settings.fallback_key
+    if settings.fallback_model is not None:
+        servers.append(_ModelServer("fallback model", url, key, ("fallback_model",), url_name, key_name))
+    parts = await asyncio.gather(*(_check_server(session, settings, server) for server in servers))
+    found = [finding for part in parts for finding in part]
+    if settings.fallback_model is None and (url or key):
+        name = url_name if url else key_name
+        sentence = f"{name} is set, but {variable('fallback_model')} is not: there is no second model."
+        found.append(Finding("fallback model", Verdict.WARN, sentence, "Set both or neither."))
+    return found
+
+
+async def _check_server(
+    session: aiohttp.ClientSession, settings: Settings, server: _ModelServer
+) -> list[Finding]:
+    base, key_name, url_name = server.url or OPENAI_URL, server.key_name, server.url_name
     host = urlsplit(base).netloc
-    if settings.model_key is None and settings.model_url is None:
+    if server.key is None and server.url is None:
         advice = f"Set {key_name} (or OPENAI_API_KEY), or {url_name} for another server."
-        return [Finding("model", Verdict.FAIL, "There is no key for OpenAI.", advice)]
-    key = settings.model_key.get_secret_value() if settings.model_key else None
+        return [Finding(server.part, Verdict.FAIL, "There is no key for OpenAI.", advice)]
+    key = server.key.get_secret_value() if server.key else None
     try:
         answer = await _ask(session, "GET", base + "/models", key)
     except _NoAnswerError as error:
         advice = f"Is it running, is {url_name} right (usually ending in /v1), may this machine reach it?"
-        return [Finding("model", Verdict.FAIL, f"The model server {host} {error}.", advice)]
+        return [Finding(server.part, Verdict.FAIL, f"The model server {host} {error}.", advice)]
     if answer.status in {401, 403}:
         advice = f"Set {key_name} to a valid key of that server."
-        return [Finding("model", Verdict.FAIL, f"{host} refuses the key (HTTP {answer.status}).", advice)]
+        return [Finding(server.part, Verdict.FAIL, f"{host} refuses the key (HTTP {answer.status}).", advice)]
     if answer.status == 429:
-        return [Finding("model", Verdict.WARN, f"{host} takes the key but is over its rate limit or budget.")]
+        return [
+            Finding(server.part, Verdict.WARN, f"{host} takes the key but is over its rate limit or budget.")
+        ]
     listed = answer.body.get("data")
     if answer.status != 200 or not isinstance(listed, list):
         sentence = (
@@ -158,7 +195,7 @@ async def check_model(session: aiohttp.ClientSession, settings: Settings) -> lis
         )
         return [
             Finding(
-                "model",
+                server.part,
                 Verdict.WARN,
                 sentence,
                 f"If assessments fail, look at {url_name}: it usually ends in /v1.",
@@ -166,14 +203,16 @@ async def check_model(session: aiohttp.ClientSession, settings: Settings) -> lis
         ]
     names = [str(entry["id"]) for entry in listed if isinstance(entry, dict) and "id" in entry]
     found: list[Finding] = []
-    for field in ("model", "plan_model", "section_model"):
+    for field in server.fields:
         wanted = getattr(settings, field)
         if wanted is not None and wanted not in names:
             near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
             advice = f"Did you mean {' or '.join(near)}? " if near else ""
             sentence = f"{host} does not list a model called {wanted}."
-            found.append(Finding("model", Verdict.WARN, sentence, f"{advice}Set {variable(field)}."))
-    return found or [Finding("model", Verdict.OK, f"{host} answers and knows {settings.model}.")]
+            found.append(Finding(server.part, Verdict.WARN, sentence, f"{advice}Set {variable(field)}."))
+    return found or [
+        Finding(server.part, Verdict.OK, f"{host} answers and knows {getattr(settings, server.fields[0])}.")
+    ]
 
 
 async def _ask(session: aiohttp.ClientSession, method: str, url: str, token: str | None) -> _Answer:

@@ -300,6 +300,27 @@ async def test_a_server_without_a_list_of_models_is_a_warning(
     assert (await only_trouble(complete)).verdict is Verdict.WARN
 
 
+async def test_a_second_model_is_tried_like_the_first(complete: dict[str, Any], outside: Outside) -> None:
+    """A wrong key and a wrong name are told with the variables of the second one."""
+    second = {**complete, "fallback_model": "gpt-6.1-terra", "fallback_url": f"{outside.url}/v1"}
+    found = await findings(second)
+    assert {finding.verdict for finding in found} == {Verdict.OK}
+    assert found[-1].name == "fallback model"
+    trouble = await only_trouble({**second, "fallback_key": "sk-wrong"})
+    assert "COUNTRY_AGENTS_FALLBACK_KEY" in trouble.advice
+    trouble = await only_trouble({**second, "fallback_model": "gpt-6.1-tera"})
+    assert "Set COUNTRY_AGENTS_FALLBACK_MODEL" in trouble.advice
+    trouble = await only_trouble({**second, "fallback_url": f"http://127.0.0.1:{closed_port()}/v1"})
+    assert "COUNTRY_AGENTS_FALLBACK_URL" in trouble.advice
+
+
+async def test_an_address_without_a_second_model_is_a_warning(complete: dict[str, Any]) -> None:
+    """Whoever set one thinks that there is a fallback."""
+    trouble = await only_trouble({**complete, "fallback_url": "http://127.0.0.1:1/v1"})
+    assert trouble.verdict is Verdict.WARN
+    assert "COUNTRY_AGENTS_FALLBACK_MODEL is not" in trouble.sentence
+
+
 async def test_a_file_in_the_place_of_the_folder_is_told(complete: dict[str, Any], tmp_path: Path) -> None:
     """With the system's own reason, and the variable that chooses another."""
     (tmp_path / "file").write_text("")

@@ -69,7 +69,9 @@ def test_settings_cannot_be_changed() -> None:
         Settings.load().http_port = 1
 
 
-@pytest.mark.parametrize("name", ["slack_bot_token", "slack_app_token", "slack_signing_secret", "model_key"])
+@pytest.mark.parametrize(
+    "name", ["slack_bot_token", "slack_app_token", "slack_signing_secret", "model_key", "fallback_key"]
+)
 def test_secrets_never_print(name: str) -> None:
     """Neither ``repr`` nor ``str`` nor the JSON form shows a secret."""
     settings = Settings.load(**{name: SecretStr(SECRET)})
@@ -115,6 +117,35 @@ def test_openais_key_is_never_given_to_another_server(monkeypatch: pytest.Monkey
     """With a model server of one's own, OpenAI's key stays where it is."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     assert Settings.load(model_url="http://127.0.0.1:8000/v1").model_key is None
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({}, "sk-1"),
+        ({"model_key": "sk-2"}, "sk-2"),
+        ({"fallback_key": "sk-3"}, "sk-3"),
+        ({"fallback_url": "http://127.0.0.1:8000/v1"}, None),
+        ({"fallback_url": "http://127.0.0.1:8000/v1", "model_key": "sk-2"}, None),
+        ({"model_url": "http://127.0.0.1:8000/v1", "model_key": "sk-2"}, "sk-1"),
+        ({"model_url": "http://a/v1", "fallback_url": "http://a/v1", "model_key": "sk-2"}, "sk-2"),
+        ({"model_url": "http://a/v1", "fallback_url": "http://a/v1"}, None),
+        ({"model_url": "http://a/v1", "fallback_url": "http://b/v1", "model_key": "sk-2"}, None),
+    ],
+)
+def test_a_second_model_gets_a_key_of_its_own_server_only(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], key: str | None
+) -> None:
+    """OpenAI's for OpenAI, the first model's for the same address; nobody else's."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    found = Settings.load(fallback_model="second", **given).fallback_key
+    assert (found.get_secret_value() if found else None) == key
+
+
+def test_without_a_second_model_there_is_no_key_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``OPENAI_API_KEY`` alone asks for nothing."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    assert Settings.load().fallback_key is None
 
 
 def test_our_own_key_wins(monkeypatch: pytest.MonkeyPatch) -> None:

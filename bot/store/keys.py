@@ -152,6 +152,10 @@ class Keys:
         """Publish/subscribe channel: who stopped which turn."""
         return f"{self.prefix}:stops"
 
+    def model_pause(self, account: str) -> str:
+        """Marker: a model provider's account is paused; it lives as long as the pause."""
+        return f"{self.prefix}:model-pause:{account}"
+
     def rate(self, app_id: str, team_id: str, method: str) -> str:
         """Beginning of the keys of one rate bucket; the governor adds ``:slots``, ``:state``,
         ``:channel:<id>``.

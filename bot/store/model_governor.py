@@ -13,7 +13,7 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.store.errors import StoreUnavailableError, translated
-from bot.store.keys import PREFIX
+from bot.store.keys import PREFIX, Keys
 
 __all__ = ["ANSWER_SECONDS", "FRESH_SECONDS", "SharedPause"]
 
@@ -38,7 +38,7 @@ class SharedPause:
     ) -> None:
         self._redis = redis
         self._account = account
-        self._key = f"{prefix}:model-pause:{account}"
+        self._key = Keys(prefix).model_pause(account)
         self._fresh_seconds = fresh_seconds
         self._extend = redis.register_script(EXTEND)
         self._until = float("-inf")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.desk import OpenDesk, bare, buttons_of, open_desk, words_of
 from tests.support.model_replies import Ending, ModelRequest, Reply, Script
+from tests.support.model_server import serve_model
 from tests.support.seed_script import answer
 from tests.support.valkey import RealValkey
 
@@ -130,3 +131,30 @@ async def test_limits_of_the_model_server_only_make_it_slower(valkey: RealValkey
         await desk.answered(ts)
         assert "## 8." in desk.text(ts)
         assert buttons_of(desk.of_kind(ts, "footer")[0]) == []
+
+
+async def test_a_dead_model_s_answer_comes_from_the_second_one(valkey: RealValkey) -> None:
+    """Complete, without a word of the trouble; the footer names the model that wrote it."""
+    async with serve_model(answer) as second:
+        settings = {"fallback_model": "second", "fallback_url": second.url, "fallback_key": second.key}
+        async with open_desk(valkey, **settings) as desk:
+            await desk.model.aclose()
+            ts = await desk.ask()
+            await desk.answered(ts)
+            assert re.findall(r"^## (\d)\. ", desk.text(ts), re.MULTILINE) == list("12345678")
+            (footer,) = desk.of_kind(ts, "footer")
+            assert buttons_of(footer) == []
+            assert "Model: second." in words_of(footer)
+            assert "scripted" not in desk.everything(ts)
+
+
+async def test_a_model_that_dies_in_the_middle_is_continued_by_the_second_one(valkey: RealValkey) -> None:
+    """Sections that broke off are there once; the footer names both."""
+    async with serve_model(answer) as second:
+        settings = {"fallback_model": "second", "fallback_url": second.url, "fallback_key": second.key}
+        async with open_desk(valkey, script=failing(broken_off, "3", "4", "5"), **settings) as desk:
+            ts = await desk.ask()
+            await desk.answered(ts)
+            assert re.findall(r"^## (\d)\. ", desk.text(ts), re.MULTILINE) == list("12345678")
+            assert bare(desk.text(ts)) == bare(await desk.stored_document(desk.turn_id(ts)))
+            assert "Model: scripted, second." in words_of(desk.of_kind(ts, "footer")[0])
