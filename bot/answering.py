@@ -6,54 +6,35 @@ The only consumer of the engine's events. Work is checkpointed before its text i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
+from bot.admission import Admission
 from bot.assessment.engine import Assignment, Engine
 from bot.assessment.events import CardChanged, Checkpointed, Event, Finished, Part, Report, StatusChanged
 from bot.assessment.formats import Format
 from bot.assessment.titles import headline
-from bot.deliveries import SentMessage
 from bot.jobs import HandOverError, TurnRun
 from bot.llm.port import ModelError
+from bot.metering import MeteredModel
 from bot.slack import cards
+from bot.slack.admission_notices import position_line
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackGoneError, StoppedByUserError
 from bot.slack.thread_search import Sender, ThreadPlace
 from bot.slack.thread_writer import ThreadWriter
-from bot.store.stored_turns import Lease, Outcome
+from bot.store.stored_turns import Outcome
 from bot.store.turn_store import TurnStore
 from personas.desk import Desk
 from personas.persona import Persona
 
-__all__ = ["Answering", "LeasedJournal"]
+__all__ = ["Answering"]
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedJournal:
-    """The thread writer's journal: the store, under one run's lease."""
-
-    store: TurnStore
-    lease: Lease
-
-    async def record(
-        self,
-        *,
-        append: str = "",
-        messages: Sequence[SentMessage] = (),
-        card_ts: str | None = None,
-        footer_ts: str | None = None,
-    ) -> None:
-        """Note what is about to be sent. Raises ``FencedError`` when a newer run owns the turn."""
-        await self.store.record(
-            self.lease, append=append, messages=messages, card_ts=card_ts, footer_ts=footer_ts
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +45,9 @@ class Answering:
     store: TurnStore
     engine: Engine
     desk: Desk
+    admission: Admission
+    meter: MeteredModel
+    """The engine's model."""
     formats: Callable[[str], Format]
     """The format of a turn's key, fitted to the model in use."""
 
@@ -80,7 +64,17 @@ class Answering:
             persona = self.desk.by_code(turn.persona)
             if persona is None:
                 raise LookupError(f"persona {turn.persona} is not on this desk")
-            return await _Answer(self, run, persona).go()
+            try:
+                outcome = await _Answer(self, run, persona).go()
+            finally:
+                await self._charge(run)
+            await self.admission.release(turn, forgive=outcome is Outcome.FAILED)
+            return outcome
+
+    async def _charge(self, run: TurnRun) -> None:
+        """Charge what this run used, whatever became of it; its fence names it, so nothing counts twice."""
+        for model, usage in self.meter.take(run.turn.turn_id).items():
+            await self.admission.charge(run.turn, usage, model, call=f"{run.lease.fence}:{model}")
 
     async def give_up(self, run: TurnRun, reason: str) -> None:
         """Tell the thread that a turn failed for good."""
@@ -90,6 +84,7 @@ class Answering:
         log.warning("answer.given_up", turn_id=run.turn.turn_id, reason=reason)
         answer = _Answer(self, run, persona)
         await answer.writer.fail(answer.card(), cards.failure(cards.GAVE_UP, run.turn.turn_id))
+        await self.admission.release(run.turn, forgive=True)
 
 
 class _Answer:
@@ -106,7 +101,7 @@ class _Answer:
         self.shown = CardChanged("", answering.engine.first_banners(turn.question))
         self.writer = ThreadWriter(
             answering.api,
-            LeasedJournal(answering.store, run.lease),
+            answering.store.journal(run.lease),
             ThreadPlace(turn.team_id, turn.channel, turn.thread_ts, turn.user_id, turn.user_team_id),
             Sender(persona.display_name, persona.icon_emoji),
             turn.turn_id,
@@ -133,7 +128,7 @@ class _Answer:
         card: asyncio.Task[str] | None = None
         try:
             card = asyncio.create_task(self.writer.post_card(self.card(running=True)))
-            work = asyncio.create_task(self._work(card))
+            work = asyncio.create_task(self._seated_work(card))
             stopped = asyncio.create_task(run.stop.wait())
             draining = asyncio.create_task(run.draining.wait())
             delivery = asyncio.create_task(self.writer.failed())
@@ -164,6 +159,12 @@ class _Answer:
             if card is not None:
                 card.cancel()
             await self.writer.aclose()
+
+    async def _seated_work(self, card: asyncio.Task[str]) -> Outcome:
+        async with self.answering.admission.seated(
+            self.run.turn, lambda position: self.writer.set_status(position_line(position))
+        ):
+            return await self._work(card)
 
     async def _work(self, card: asyncio.Task[str]) -> Outcome:
         answering, run = self.answering, self.run

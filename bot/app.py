@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.admission import Admission, AdmissionPolicy
 from bot.answering import Answering
 from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
@@ -20,11 +21,13 @@ from bot.assessment.lexicon import LEXICONS
 from bot.jobs import Queue
 from bot.llm.pacing import ProviderPause
 from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_stack
+from bot.prices import load_prices
 from bot.reception import Reception
 from bot.retrying import RetryPolicy
 from bot.settings import Settings
 from bot.slack.api import AppIdentity, SlackApi, slack_session
 from bot.slack.limits import WriterLimits, slack_budgets
+from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
 from bot.store.governor import Budget, Governor
@@ -44,6 +47,7 @@ __all__ = [
     "application",
     "engine_of",
     "format_for",
+    "policy_of",
     "serve",
 ]
 
@@ -72,7 +76,21 @@ def engine_of(
         retries=RetryPolicy(settings.model_attempts, settings.model_retry_seconds),
         demo_label=DEMO_LABEL if local else "",
     )
-    return Engine(models.model, engine_settings), models
+    return Engine(models.meter, engine_settings), models
+
+
+def policy_of(settings: Settings) -> AdmissionPolicy:
+    """The limits of the settings, where 0 is none."""
+    return AdmissionPolicy(
+        per_user_at_once=settings.per_user_at_once or None,
+        per_user_hour=settings.per_user_hour or None,
+        per_workspace_at_once=settings.per_workspace_at_once or None,
+        per_workspace_hour=settings.per_workspace_hour or None,
+        workspace_tokens_day=settings.workspace_tokens_day or None,
+        workspace_money_day=settings.workspace_money_day or None,
+        currency=settings.currency,
+        global_at_once=settings.global_at_once or None,
+    )
 
 
 def format_for(settings: Settings, local: DemoModel | None) -> Callable[[str], Format]:
@@ -145,6 +163,8 @@ async def application(
         stack.push_async_callback(models.aclose)
         models.open()
         store = TurnStore(redis)
+        prices = load_prices(settings.prices, currency=settings.currency)
+        admission = Admission(AdmissionStore(redis, policy_of(settings)), prices)
         queue = await Queue.open(
             url, store=store, lease_seconds=settings.lease_seconds, concurrency=settings.turns_at_once
         )
@@ -162,12 +182,13 @@ async def application(
             api=api,
             queue=queue,
             store=store,
+            admission=admission,
             question_limit=settings.question_limit,
             edit_window_seconds=settings.edit_window_seconds,
         )
         # Without a token: Bolt gets it from ``authorize`` and would complain of two.
         client = AsyncWebClient(base_url=settings.slack_api_url, session=session)
-        answering = Answering(api, store, engine, desk, format_for(settings, local))
+        answering = Answering(api, store, engine, desk, admission, models.meter, format_for(settings, local))
         secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
         app = bolt_app(identity, token=token, signing_secret=secret, client=client)
         register(app, reception)

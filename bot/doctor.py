@@ -15,6 +15,7 @@ import tempfile
 import aiohttp
 
 from bot.findings import CLOCK_SKEW_SECONDS, Finding, Verdict, clock_is_off, print_findings
+from bot.prices import PricesError, load_prices, price_findings
 from bot.settings import Settings, unknown_variables, variable
 from bot.store.connection import probe
 from bot.store.embedded import EmbeddedStore
@@ -47,7 +48,20 @@ async def examine(settings: Settings) -> list[Finding]:
             _store(settings),
             check_model(session, settings),
         )
-    return [*findings, *(finding for part in parts for finding in part)]
+    return [*findings, *(finding for part in parts for finding in part), *_prices(settings)]
+
+
+def _prices(settings: Settings) -> list[Finding]:
+    if not settings.workspace_money_day:
+        return []
+    try:
+        prices = load_prices(settings.prices, currency=settings.currency)
+    except PricesError as error:
+        return [Finding("prices", Verdict.FAIL, str(error), f"Correct {variable('prices')}.")]
+    models = {settings.plan_model or settings.model, settings.section_model or settings.model}
+    if settings.fallback_model is not None:
+        models.add(settings.fallback_model)
+    return price_findings(prices, sorted(models), money_limited=True)
 
 
 def _names() -> list[Finding]:

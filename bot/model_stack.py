@@ -14,6 +14,7 @@ from bot.llm.failover import FailoverModel
 from bot.llm.openai_model import OpenAIModel
 from bot.llm.pacing import PacedModel, PaceSettings, ProviderPause
 from bot.llm.port import Model, Role
+from bot.metering import MeteredModel
 from bot.settings import Settings, variable
 
 __all__ = ["DemoModel", "ModelStack", "NotConfiguredError", "endpoints_of", "model_stack"]
@@ -49,7 +50,8 @@ class DemoModel:
 class ModelStack:
     """The model to ask, and the servers it leads to."""
 
-    model: Model
+    meter: MeteredModel
+    """The outermost one: every call passes by."""
     servers: tuple[OpenAIModel, ...]
 
     def open(self) -> None:
@@ -59,7 +61,7 @@ class ModelStack:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self.model.aclose()
+        await self.meter.aclose()
 
 
 def model_stack(
@@ -81,7 +83,7 @@ def model_stack(
             for server, account in zip(servers, accounts, strict=True)
         ]
     model = lanes[0] if len(lanes) == 1 else FailoverModel(lanes[0], lanes[1])
-    return ModelStack(model, servers)
+    return ModelStack(MeteredModel(model), servers)
 
 
 def endpoints_of(settings: Settings, local: DemoModel | None) -> tuple[ModelEndpoint, ...]:

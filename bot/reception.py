@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from bot.admission import Admission, Refused
 from bot.jobs import Queue
+from bot.slack.admission_notices import refusal_notice
 from bot.slack.api import SlackApi
 from bot.slack.cards import Notice
 from bot.slack.errors import SlackError
@@ -34,18 +36,35 @@ class Reception:
     api: SlackApi
     queue: Queue
     store: TurnStore
+    admission: Admission
     question_limit: int
     """Characters."""
     edit_window_seconds: int
 
-    async def take(self, turn: Turn) -> None:
-        """Put the turn into the queue. Raises ``QueueUnavailableError``: then Slack must get no ack."""
+    async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
+        """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a
+        button.
+
+        Raises ``QueueUnavailableError`` or ``StoreError``: then Slack must get no ack.
+        """
         with structlog.contextvars.bound_contextvars(
             team=turn.team_id, channel=turn.channel, thread=turn.thread_ts
         ):
-            await self.queue.enqueue(turn)
+            verdict = await self.admission.admit(turn, pressed=pressed_by is not None)
+            if not isinstance(verdict, Refused):
+                await self.queue.enqueue(turn)
+                return
+            await self.whisper(
+                refusal_notice(verdict, self.admission.store.policy),
+                team_id=turn.team_id,
+                channel=turn.channel,
+                user_id=pressed_by or turn.user_id,
+                thread_ts=turn.thread_ts if turn.thread_ts != turn.message_ts else None,
+                # A press is never delivered again, and each one deserves its answer.
+                once="" if pressed_by else turn.message_ts,
+            )
 
-    async def ask_anew(self, turn_id: str) -> bool:
+    async def ask_anew(self, turn_id: str, *, user_id: str) -> bool:
         """Ask a stored question once more, as a turn of its own; False where it is forgotten.
 
         The new turn's id follows from the old one's: an impatient second press asks nothing more.
@@ -54,7 +73,7 @@ class Reception:
         if turn is None:
             return False
         again = turn_id_for(turn.team_id, turn.channel, f"{turn.message_ts}/{turn_id}")
-        await self.take(replace(turn, turn_id=again, asked_at=time.time()))
+        await self.take(replace(turn, turn_id=again, asked_at=time.time()), pressed_by=user_id)
         return True
 
     async def offer(self, turn: Turn) -> str:
@@ -64,12 +83,12 @@ class Reception:
         await self.store.offer(replace(turn, turn_id=turn_id))
         return turn_id
 
-    async def ask_offered(self, turn_id: str) -> bool:
+    async def ask_offered(self, turn_id: str, *, user_id: str) -> bool:
         """Ask a kept question; False where it is forgotten."""
         turn = await self.store.offered(turn_id)
         if turn is None:
             return False
-        await self.take(replace(turn, asked_at=time.time()))
+        await self.take(replace(turn, asked_at=time.time()), pressed_by=user_id)
         return True
 
     async def stop(self, turn_id: str, user_id: str) -> None:

@@ -9,6 +9,7 @@ builds an ``AsyncApp`` passes everything explicitly.
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from urllib.parse import urlsplit
@@ -73,6 +74,7 @@ Effort = Annotated[
 ]
 Seconds = Annotated[float, Gt(0), Le(600)]
 Count = Annotated[int, Ge(1)]
+Limit = Annotated[int, Ge(0)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -186,6 +188,34 @@ class Settings(BaseSettings):
     )
     lease_seconds: Annotated[int, Ge(2), Le(300)] = Field(
         default=10, description="After this silence another process takes over a killed one's assessments."
+    )
+    per_user_at_once: Limit = Field(
+        default=0, description="Assessments one person may have running or waiting; 0: no limit."
+    )
+    per_user_hour: Limit = Field(
+        default=0, description="Assessments one person may ask for in any 60 minutes; 0: no limit."
+    )
+    per_workspace_at_once: Limit = Field(
+        default=0, description="Assessments a workspace may have running or waiting; 0: no limit."
+    )
+    per_workspace_hour: Limit = Field(
+        default=0, description="Assessments a workspace may ask for in any 60 minutes; 0: no limit."
+    )
+    workspace_tokens_day: Limit = Field(
+        default=0, description="Tokens a workspace may use in a day (UTC); 0: no limit."
+    )
+    workspace_money_day: Annotated[Decimal, Ge(0)] = Field(
+        default=Decimal(0), description="Money a workspace may use in a day (UTC); 0: no limit."
+    )
+    currency: str = Field(default="USD", description="Currency of prices and budget, three capital letters.")
+    prices: str = Field(
+        default="",
+        description="Prices a million tokens that correct the built-in ones, as JSON: "
+        '`{"my-model": {"input": 2, "cached_input": 0.1, "output": 10}}`; `*` is any other model.',
+    )
+    global_at_once: Limit = Field(
+        default=0,
+        description="Assessments all processes work on at once; others wait in line. 0: no limit.",
     )
     question_limit: Annotated[int, Ge(100), Le(40_000)] = Field(
         default=4000, description="Longest question in characters; a longer one is refused, with a sentence."
@@ -307,7 +337,8 @@ def _wanted(field: FieldInfo) -> str:
     for kind in kinds:
         if get_origin(kind) is Literal:
             return "must be one of: " + ", ".join(str(choice) for choice in get_args(kind) if choice)
-    numbers = [name for kind, name in ((int, "a whole number"), (float, "a number")) if kind in kinds]
+    names = ((int, "a whole number"), (float, "a number"), (Decimal, "a number"))
+    numbers = [name for kind, name in names if kind in kinds]
     if not numbers:
         return "must not be empty" if str in kinds else "must be a path"
     words = f"must be {numbers[0]}"

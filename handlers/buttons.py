@@ -28,12 +28,14 @@ async def stop_stream(pressed: StopPressed, reception: Reception) -> None:
 
 async def ask_once_more(action: Action, reception: Reception) -> None:
     """The button of a failed or stopped answer, “Try again”."""
-    await _say_if_forgotten(await reception.ask_anew(action.value), action, reception)
+    await _say_if_forgotten(await reception.ask_anew(action.value, user_id=action.user_id), action, reception)
 
 
 async def ask_edited(action: Action, reception: Reception) -> None:
     """The button of an edited question, “Ask again with the new text”."""
-    await _say_if_forgotten(await reception.ask_offered(action.value), action, reception)
+    await _say_if_forgotten(
+        await reception.ask_offered(action.value, user_id=action.user_id), action, reception
+    )
 
 
 async def _say_if_forgotten(found: bool, action: Action, reception: Reception) -> None:  # noqa: FBT001

@@ -71,7 +71,15 @@ async def bench(valkey: RealValkey, namespace: str) -> AsyncIterator[Bench]:
     ):
         settings = settings_for(sandbox, model.url, model.key, valkey.url, model_retry_seconds=1)
         engine, client = engine_of(settings, None)
-        answering = Answering(reception.api, reception.store, engine, PERSONAS, format_for(settings, None))
+        answering = Answering(
+            reception.api,
+            reception.store,
+            engine,
+            PERSONAS,
+            reception.admission,
+            client.meter,
+            format_for(settings, None),
+        )
         ts = await sandbox.post_as_user("dana", CHANNEL, "a question")
         turn = replace(turn_in(ts), channel=CHANNEL, team_id="T0SANDBOX", user_id="U0DANA")
         turn = replace(turn, user_team_id="T0SANDBOX", question=Question(QUESTION), format="brief")

@@ -84,6 +84,14 @@ class AdmissionPolicy:
     """Turns of all workspaces that are worked on at once; the others wait in line. 50 turns of 8 calls are
     400 model streams, what two processes of one core carry (200 each at 60 tokens/s)."""
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether there is no limit at all."""
+        limits = (self.workspace_tokens_day, self.workspace_money_day, self.global_at_once)
+        hours = (self.per_user_hour, self.per_workspace_hour)
+        at_once = (self.per_user_at_once, self.per_workspace_at_once)
+        return all(limit is None for limit in (*limits, *hours, *at_once))
+
     def __post_init__(self) -> None:
         for name in ("per_user_at_once", "per_user_hour", "per_workspace_at_once", "per_workspace_hour"):
             _check(name, getattr(self, name), least=1)

@@ -103,7 +103,7 @@ async def test_an_offer_asks_the_edited_words_once_it_is_pressed(front: tuple[Re
     turn_id = actions[0]["elements"][0]["value"]
     assert turn_id != TURN_ID
     assert await reception.store.turn(turn_id) is None
-    assert await reception.ask_offered(turn_id)
+    assert await reception.ask_offered(turn_id, user_id="U0DANA")
     turn = await reception.store.turn(turn_id)
     assert turn is not None
     assert turn.question.text == "And now?"

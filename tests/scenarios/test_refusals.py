@@ -66,3 +66,21 @@ async def test_the_limit_of_a_question_is_a_setting(valkey: RealValkey) -> None:
         await desk.until(desk.whispers)
         assert "101" in words_of(desk.whispers()[0])
         assert "100" in words_of(desk.whispers()[0])
+
+
+async def test_who_has_one_running_is_told_so_and_taken_in_after_it(valkey: RealValkey) -> None:
+    """One at once: the second question gets one private sentence; a third, after the first, an answer."""
+    async with open_desk(valkey, per_user_at_once=1, tokens_per_second=300) as desk:
+        first = await desk.ask()
+        await desk.until(lambda: desk.of_kind(first, "card"))
+        second = await desk.ask()
+        await desk.until(desk.whispers)
+        await deliver_again(desk, second)
+        (whisper,) = desk.sandbox.ephemerals
+        assert "You have 1 assessment running" in words_of(whisper)
+        assert desk.replies(second) == []
+        await desk.answered(first, seconds=60)
+        await desk.at_rest(first)
+        third = await desk.ask()
+        await desk.answered(third, seconds=60)
+        assert "## 8." in desk.text(third)

@@ -23,16 +23,19 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for
+from bot.admission import Admission
+from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for, policy_of
 from bot.assessment.events import Part
 from bot.assessment.run import Assignment
 from bot.jobs import Queue
+from bot.prices import load_prices
 from bot.reception import Reception
 from bot.sandbox import AppConfig, Sandbox, WorkspaceConfig
 from bot.sandbox.messages import Message
 from bot.settings import Settings
 from bot.slack.api import SlackApi, slack_session
 from bot.slack.limits import WriterLimits
+from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.governor import Governor
 from bot.store.turn_store import TurnStore
@@ -468,6 +471,7 @@ async def open_reception(
             api=api,
             queue=queue,
             store=store,
+            admission=Admission(AdmissionStore(redis, policy_of(Settings()), prefix=prefix), load_prices()),
             question_limit=limits.get("question_limit", 4000),
             edit_window_seconds=limits.get("edit_window_seconds", 300),
         )
