@@ -52,8 +52,3 @@ class Delivery:
     footer_ts: str | None = None
     document: str = ""
     messages: tuple[SentMessage, ...] = ()
-
-    @property
-    def delivered_end(self) -> int:
-        """Characters of the document that messages account for."""
-        return max((message.end for message in self.messages), default=0)

@@ -14,14 +14,12 @@ from bot.store.governor import Budget
 
 __all__ = [
     "ACTIONS_ELEMENTS",
-    "BUTTON_TEXT_CHARS",
     "BUTTON_VALUE_CHARS",
     "CONTEXT_ELEMENTS",
     "EPHEMERAL_TEXT_CHARS",
     "FALLBACK_TEXT_CHARS",
     "HEADER_CHARS",
     "LIMITS",
-    "MARKDOWN_CHARS",
     "MESSAGE_BLOCKS",
     "METHOD_CALLS_PER_MINUTE",
     "POSTS_PER_CHANNEL_SECOND",
@@ -186,12 +184,10 @@ METHOD_CALLS_PER_MINUTE: Final[dict[str, int]] = {
 
 POSTS_PER_CHANNEL_SECOND: Final = int(_VALUES["posts_per_channel_second"])
 MESSAGE_BLOCKS: Final = int(_VALUES["message_blocks"])
-MARKDOWN_CHARS: Final = int(_VALUES["markdown_chars"])
 HEADER_CHARS: Final = int(_VALUES["header_chars"])
 SECTION_CHARS: Final = int(_VALUES["section_chars"])
 CONTEXT_ELEMENTS: Final = int(_VALUES["context_elements"])
 ACTIONS_ELEMENTS: Final = int(_VALUES["actions_elements"])
-BUTTON_TEXT_CHARS: Final = int(_VALUES["button_text_chars"])
 BUTTON_VALUE_CHARS: Final = int(_VALUES["button_value_chars"])
 EPHEMERAL_TEXT_CHARS: Final = int(_VALUES["ephemeral_text_chars"])
 SOURCES_CHARS: Final = int(_VALUES["sources_chars"])
