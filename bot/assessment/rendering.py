@@ -15,7 +15,7 @@ from bot.assessment.dialect import Kind, Unit
 from bot.assessment.events import Cut, Part
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.wording import Reference, Tables
-from bot.evidence.table import SourceClass
+from bot.evidence.items import SourceClass
 from personas.persona import Persona
 
 __all__ = ["SectionRenderer", "heading_part", "line_part"]

@@ -10,19 +10,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from bot.evidence.items import SourceClass
 from bot.turns import Question
 
-__all__ = ["EvidenceTable", "Excerpt", "Source", "SourceClass", "fold", "percentages", "table_of_claims"]
+__all__ = ["EvidenceTable", "Excerpt", "Source", "fold", "percentages", "table_of_claims"]
 
 EXCERPT_WORDS = 25
 """Words: the longest stored excerpt that is printed (design, decision 2)."""
-
-
-class SourceClass:
-    """Where a source comes from, as readers are told."""
-
-    USER_CLAIM = "user’s claim"
-    FORWARDED = "forwarded claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class Source:
     id: str
     title: str
     publisher: str
-    source_class: str
+    source_class: SourceClass
     text: str
     url: str | None = None
     published: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.evidence.table import EXCERPT_WORDS, SourceClass, fold, percentages, table_of_claims
+from bot.evidence.items import SourceClass
+from bot.evidence.table import EXCERPT_WORDS, fold, percentages, table_of_claims
 from bot.turns import Question, Quoted
 from tests.support.seed_script import QUESTION
 
