@@ -5,6 +5,7 @@ Both write into one file given by the caller, who alone decides whether it is th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -237,11 +238,10 @@ def _end(pip: subprocess.Popen[bytes]) -> None:
 def _largest_file(folder: Path) -> int:
     """Bytes of the largest file below ``folder``: what pip has of the wheel so far."""
     sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:
-            continue  # pip moves its files while we look
+    for place, _, names in os.walk(folder):  # which passes over folders that pip takes away meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # pip moves its files while we look
+                sizes.append(Path(place, name).stat().st_size)
     return max(sizes)
 
 

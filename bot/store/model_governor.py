@@ -34,12 +34,19 @@ class SharedPause:
     """
 
     def __init__(
-        self, redis: Redis, account: str, *, prefix: str = PREFIX, fresh_seconds: float = FRESH_SECONDS
+        self,
+        redis: Redis,
+        account: str,
+        *,
+        prefix: str = PREFIX,
+        fresh_seconds: float = FRESH_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._redis = redis
         self._account = account
         self._key = Keys(prefix).model_pause(account)
         self._fresh_seconds = fresh_seconds
+        self._answer_seconds = answer_seconds
         self._extend = redis.register_script(EXTEND)
         self._until = float("-inf")
         self._read_at = float("-inf")
@@ -63,7 +70,7 @@ class SharedPause:
         if milliseconds <= 0:
             return
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 with translated("pause a model account"):
                     await self._extend(keys=[self._key], args=[milliseconds])
         except (StoreUnavailableError, TimeoutError) as error:
@@ -72,7 +79,7 @@ class SharedPause:
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 with translated("read the pause of a model account"):
                     milliseconds = int(await self._redis.pttl(self._key))
         except (StoreUnavailableError, TimeoutError) as error:

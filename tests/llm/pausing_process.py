@@ -25,7 +25,8 @@ async def main(redis_url: str, prefix: str, model_url: str, calls: int) -> None:
     )
     redis = open_redis(redis_url)
     model = PacedModel(
-        OpenAIModel(endpoint), SharedPause(redis, endpoint_id(endpoint), prefix=prefix, fresh_seconds=0.1)
+        OpenAIModel(endpoint),
+        SharedPause(redis, endpoint_id(endpoint), prefix=prefix, fresh_seconds=0.1, answer_seconds=10.0),
     )
     print("ready", flush=True)
     sys.stdin.readline()
