@@ -5,6 +5,7 @@ Every text in here is cleaned: it holds no likelihood word, URL or foreign term 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -41,6 +42,10 @@ class Judgment:
     """``persona_state``, ``counterparty``, ``third_party`` or ``analyst``."""
     pillar: str
     """Id of one of the persona's three pillars."""
+    sources: tuple[str, ...] = ()
+    """Ids of the sources it rests on."""
+    contrary: tuple[str, ...] = ()
+    """Ids of the sources that speak against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,10 @@ class Assumption:
     statement: str
     if_wrong: str
     linchpin: bool = False
+    support: str = ""
+    """``solid``, ``caveated`` or ``unsupported``; empty where the model did not say."""
+    judgment_id: str = ""
+    """The judgment that falls with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,8 @@ class Forecast:
     resolves_by: date
     resolution_source: str
     judgment_id: str
+    base_rate: str = ""
+    """How often such things happen, or why nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,13 @@ class Outlook:
     commitments: tuple[Commitment, ...] = ()
     confidence: Confidence = field(default_factory=Confidence)
     forecasts: tuple[Forecast, ...] = ()
+    status_quo: str = ""
+    """Id of the hypothesis that things go on as they are."""
+    ratings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By hypothesis id, then source id: how the two agree, ``CC`` (very consistent) to ``II``
+    (very inconsistent), the scale of an analysis of competing hypotheses."""
+    lead_reason: str = ""
+    """Why the most probable hypothesis leads although another has less evidence against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +161,8 @@ class Implication:
     audience: str
     text: str
     by: date
+    exposure: str = ""
+    """What of theirs is at stake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +183,5 @@ class Watch:
     either: str = ""
     or_else: str = ""
     epigraph_id: str = ""
+    linchpin_item: str = ""
+    """Id of the watch item that would show the linchpin wrong."""
