@@ -18,7 +18,7 @@ from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
-from bot.jobs import Queue
+from bot.jobs import Queue, queue_name
 from bot.llm.pacing import ProviderPause
 from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_stack
 from bot.prices import load_prices
@@ -31,6 +31,7 @@ from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
 from bot.store.governor import Budget, Governor
+from bot.store.keys import app_prefix
 from bot.store.model_governor import SharedPause
 from bot.store.turn_store import TurnStore
 from bot.transports import HttpTransport, SocketTransport, Transport, bolt_app
@@ -162,20 +163,25 @@ async def application(
         engine, models = engine_of(settings, local, partial(SharedPause, redis))
         stack.push_async_callback(models.aclose)
         models.open()
-        store = TurnStore(redis)
         prices = load_prices(settings.prices, currency=settings.currency)
         admission = Admission(AdmissionStore(redis, policy_of(settings)), prices)
-        queue = await Queue.open(
-            url, store=store, lease_seconds=settings.lease_seconds, concurrency=settings.turns_at_once
-        )
-        stack.push_async_callback(queue.aclose)
         session = await stack.enter_async_context(slack_session(pace.limits))
         # Who we are decides which rate budget we share, so it is asked before there is one.
         unknown = Governor(redis, "unknown", "unknown", {})
         identity = await SlackApi(token, unknown, session, base_url=settings.slack_api_url).identity()
-        governor = Governor(redis, identity.app_id or identity.bot_id, identity.team_id, pace.budgets)
+        store = TurnStore(redis, prefix=app_prefix(identity.key))
+        queue = await Queue.open(
+            url,
+            store=store,
+            name=queue_name(identity.key),
+            lease_seconds=settings.lease_seconds,
+            concurrency=settings.turns_at_once,
+        )
+        stack.push_async_callback(queue.aclose)
+        governor = Governor(redis, identity.key, identity.team_id, pace.budgets)
         api = SlackApi(token, governor, session, base_url=settings.slack_api_url, limits=pace.limits)
         reception = Reception(
+            app_id=identity.key,
             desk=desk,
             bot_user_id=identity.bot_user_id,
             bound=_bound_persona(desk, identity),

@@ -116,7 +116,7 @@ async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -
     async with _model_for_demo(settings) as local:
         engine, model = app.engine_of(settings, local)
         format_ = app.format_for(settings, local)(BRIEF if brief else IN_DEPTH)
-        turn_id = turn_id_for("terminal", str(os.getpid()), str(now.timestamp()))
+        turn_id = turn_id_for("terminal", "", str(os.getpid()), str(now.timestamp()))
         assignment = Assignment(turn_id, found, format_, Question(question), now)
         try:
             async with aclosing(engine.run(assignment)) as events:

@@ -29,7 +29,16 @@ from bot.store.stored_turns import Claimed, Lease, Outcome, StoredTurn
 from bot.store.turn_store import TurnStore
 from bot.turns import Turn
 
-__all__ = ["Answer", "GiveUp", "HandOverError", "Queue", "QueueUnavailableError", "StopSignal", "TurnRun"]
+__all__ = [
+    "Answer",
+    "GiveUp",
+    "HandOverError",
+    "Queue",
+    "QueueUnavailableError",
+    "StopSignal",
+    "TurnRun",
+    "queue_name",
+]
 
 log = structlog.get_logger()
 
@@ -147,6 +156,11 @@ GiveUp = Callable[[TurnRun, str], Awaitable[None]]
 """Tells the thread that the turn failed for good; the string is an error's class name."""
 
 
+def queue_name(app_id: str) -> str:
+    """The queue of one Slack app's turns: only this app's processes can answer in its name."""
+    return f"country-agents-{app_id}"
+
+
 class Queue:
     """Takes turns, and as a worker answers them."""
 
@@ -168,7 +182,7 @@ class Queue:
         url: str,
         *,
         store: TurnStore,
-        name: str = "country-agents",
+        name: str,
         lease_seconds: float = LEASE_SECONDS,
         concurrency: int = CONCURRENCY,
     ) -> Self:
@@ -288,13 +302,16 @@ class Queue:
         while True:
             if self._draining.is_set():
                 retry.after(NOW)
-            turn_id = await self._store.next_turn(address, lane)
-            if turn_id is None:
+            head = await self._store.next_turn(address, lane)
+            if head is None:
                 return
+            if head.settles_in > 0:
+                await asyncio.sleep(head.settles_in)
+                continue
             try:
-                pause = await self._answer_turn(address, turn_id)
+                pause = await self._answer_turn(address, head.turn_id)
             except FencedError as error:
-                log.warning("turn.fenced", turn_id=turn_id)
+                log.warning("turn.fenced", turn_id=head.turn_id)
                 # A newer run goes on, under the same docket message if this one was thought dead. Ending
                 # normally would acknowledge that message in its place; "handled" leaves it alone.
                 raise AdmissionBlocked(execution, reason="fenced", handled=True) from error

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 class Reception:
     """One app's front: whom it speaks for, and where its questions go."""
 
+    app_id: str
+    """``AppIdentity.key``."""
     desk: Desk
     bot_user_id: str
     bound: str | None
@@ -72,14 +74,14 @@ class Reception:
         turn = await self.store.turn(turn_id)
         if turn is None:
             return False
-        again = turn_id_for(turn.team_id, turn.channel, f"{turn.message_ts}/{turn_id}")
+        again = turn_id_for(turn.app_id, turn.team_id, turn.channel, f"{turn.message_ts}/{turn_id}")
         await self.take(replace(turn, turn_id=again, asked_at=time.time()), pressed_by=user_id)
         return True
 
     async def offer(self, turn: Turn) -> str:
         """Keep a changed question until somebody presses the button; returns the id to ask it by."""
         asking = await self.store.next_asking(turn.team_id, turn.channel, turn.message_ts)
-        turn_id = turn_id_for(turn.team_id, turn.channel, turn.message_ts, asking=asking)
+        turn_id = turn_id_for(turn.app_id, turn.team_id, turn.channel, turn.message_ts, asking=asking)
         await self.store.offer(replace(turn, turn_id=turn_id))
         return turn_id
 

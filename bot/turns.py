@@ -36,6 +36,8 @@ class Turn:
     """Everything a worker needs to answer; stored as JSON in Redis until the turn's TTL ends."""
 
     turn_id: str
+    app_id: str
+    """The Slack app that was asked and must answer (``AppIdentity.key``): no other app's worker takes it."""
     team_id: TeamId
     channel: ChannelId
     thread_ts: ThreadTs
@@ -65,11 +67,12 @@ class Turn:
         return cls(**{**data, "question": Question(question["text"], quoted)})
 
 
-def turn_id_for(team_id: str, channel: str, message_ts: str, *, asking: int = 0) -> str:
-    """The id of the turn a message starts: the same for every delivery and every event of that
-    message (Slack sends a mention as ``app_mention`` and as ``message``, each up to four times).
+def turn_id_for(app_id: str, team_id: str, channel: str, message_ts: str, *, asking: int = 0) -> str:
+    """The id of the turn a message starts at an app: the same for every delivery and every event of that
+    message (Slack sends a mention as ``app_mention`` and as ``message``, each up to four times). A message
+    that mentions two apps starts a turn at each.
 
     ``asking`` counts deliberate repetitions ("ask again", "try again"): each is a turn of its own.
     """
-    name = f"{team_id}/{channel}/{message_ts}/{asking}"
+    name = f"{app_id}/{team_id}/{channel}/{message_ts}/{asking}"
     return "t" + hashlib.sha256(name.encode()).hexdigest()[:20]

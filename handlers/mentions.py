@@ -18,7 +18,7 @@ async def answer_mention(mention: Mention, reception: Reception) -> None:
     persona, notice = address.persona, _missing(mention, address, reception)
     if notice is None:
         if persona is not None:  # nobody is a notice, too
-            await reception.take(_turn(mention, address, persona))
+            await reception.take(_turn(mention, address, persona, app_id=reception.app_id))
         return
     await reception.whisper(
         notice,
@@ -39,7 +39,7 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
     if too_late or persona is None or _missing(mention, address, reception):
         return
     # The key holds the edit's own time: each edit may be offered once.
-    turn_id = await reception.offer(_turn(mention, address, persona))
+    turn_id = await reception.offer(_turn(mention, address, persona, app_id=reception.app_id))
     await reception.whisper(
         cards.ask_again_notice(turn_id),
         team_id=mention.team_id,
@@ -62,9 +62,10 @@ def _missing(mention: Mention, address: Address, reception: Reception) -> cards.
     return None
 
 
-def _turn(mention: Mention, address: Address, persona: Persona) -> Turn:
+def _turn(mention: Mention, address: Address, persona: Persona, *, app_id: str) -> Turn:
     return Turn(
-        turn_id=turn_id_for(mention.team_id, mention.channel, mention.message_ts),
+        turn_id=turn_id_for(app_id, mention.team_id, mention.channel, mention.message_ts),
+        app_id=app_id,
         team_id=mention.team_id,
         channel=mention.channel,
         thread_ts=mention.thread_ts,

@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
 from bot import jobs
 from bot.jobs import HandOverError, Queue, QueueUnavailableError, TurnRun
-from bot.store.keys import Keys
+from bot.store.keys import Keys, app_prefix
 from bot.store.stored_turns import Claimed, Outcome
 from bot.store.turn_store import TurnStore
 from tests.store.queues import queue_at, working
@@ -103,6 +104,41 @@ async def test_two_workers_share_the_threads_and_keep_their_order(valkey: RealVa
 
     assert order == {f"{thread}.0": [f"{message}.{thread}" for message in range(5)] for thread in range(12)}
     assert workers == {1, 2}
+
+
+async def test_mentions_that_come_out_of_order_are_answered_in_the_order_they_were_written(
+    queue: Queue,
+) -> None:
+    """Three replies of one moment, the youngest first, and a worker that is free at once."""
+    order: list[str] = []
+
+    async def answer(run: TurnRun) -> None:
+        order.append(run.turn.message_ts)
+
+    async with working(queue, answer):
+        for ts in ("1700000001.000300", "1700000001.000100", "1700000001.000200"):
+            await queue.enqueue(turn_in("1700000000.000100", ts))
+        await eventually(lambda: len(order) == 3)
+
+    assert order == sorted(order)
+
+
+async def test_a_worker_takes_the_turns_of_its_own_app_only(valkey: RealValkey, namespace: str) -> None:
+    """Two apps share a Redis: what one was asked waits for a worker of that one."""
+    taken: list[str] = []
+
+    async def answer(run: TurnRun) -> None:
+        taken.append(run.turn.app_id)
+
+    one, two = (app_prefix(app, namespace) for app in ("A1", "A2"))
+    async with queue_at(valkey.url, one) as (ours, _), queue_at(valkey.url, two) as (theirs, _):
+        async with working(theirs, answer):
+            await ours.enqueue(turn_in("1.0"))
+            await theirs.enqueue(replace(turn_in("2.0"), app_id="A2"))
+            await eventually(lambda: bool(taken))
+        assert taken == ["A2"]
+        async with working(ours, answer):
+            await eventually(lambda: taken == ["A2", "A1"])
 
 
 async def test_a_stop_reaches_the_running_answer_within_100_ms(queue: Queue, store: TurnStore) -> None:

@@ -49,6 +49,7 @@ async def _serve(config: WorkspaceConfig, port: int, page_port: int | None) -> N
                 {
                     "app_id": app.app_id,
                     "bot_user_id": app.bot_user_id,
+                    "bot_id": app.bot_id,
                     "bot_token": app.bot_token,
                     "app_token": app.app_token,
                     "signing_secret": app.signing_secret,

@@ -70,6 +70,13 @@ class AppIdentity:
     app_id: str
     scopes: frozenset[str]
 
+    @property
+    def key(self) -> str:
+        """What sets this app's turns, queue and rate budgets apart from another app's on the same Redis:
+        the app's id, or where Slack does not tell it the bot's, which is as unique.
+        """
+        return self.app_id or self.bot_id
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadMessage:

@@ -1,7 +1,10 @@
 """Every Redis key of the app, and how long each lives.
 
+Turns are kept by app: ``assess:<app>:…`` (``app_prefix``). What limits calls and questions is counted across
+apps and begins with ``assess:`` alone.
+
 Keys of one thread share a hash tag, so that one Lua script may touch them together on a cluster too:
-``assess:{team:channel:thread}:<what>``. Keys that are not a thread's stand alone in their scripts.
+``…:{team:channel:thread}:<what>``. Keys that are not a thread's stand alone in their scripts.
 The queue's own keys (docket's) begin with the queue's name and are not listed here.
 """
 
@@ -19,9 +22,11 @@ __all__ = [
     "PREFIX",
     "RECORD_SECONDS",
     "SEEN_SECONDS",
+    "SETTLE_SECONDS",
     "SWEEP_SECONDS",
     "Keys",
     "ThreadKeys",
+    "app_prefix",
 ]
 
 PREFIX = "assess"
@@ -59,8 +64,19 @@ with the person's session."""
 NOTICE_SECONDS = SEEN_SECONDS
 """How long a private notice is not repeated for one message: as long as Slack may deliver it again."""
 
+SETTLE_SECONDS = 0.1
+"""How long a thread whose first waiting turn is a reply waits before it is begun: mentions that were written
+within moments of each other come over several connections, replicas and events, in any order, a few
+milliseconds apart. Nobody notices a tenth of a second, and each thread begins with a mention that does not
+wait."""
+
 SWEEP_SECONDS = 60
 """How often, in seconds, the replicas together look for threads that nobody works on."""
+
+
+def app_prefix(app_id: str, prefix: str = PREFIX) -> str:
+    """What the keys of one Slack app's turns begin with."""
+    return f"{prefix}:{app_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +91,15 @@ class ThreadKeys:
 
     @property
     def inbox(self) -> str:
-        """List of turn ids, oldest first; the head is the one being answered."""
+        """Sorted set of turn ids by the microsecond they were asked in; one that was begun has 0, so that it
+        stays the first.
+        """
         return self._key("inbox")
+
+    @property
+    def settling(self) -> str:
+        """Marker: a reply came a moment ago, and an older one may be on its way."""
+        return self._key("settling")
 
     @property
     def lane(self) -> str:
@@ -109,7 +132,7 @@ class ThreadKeys:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All keys of one installation, or of one test: they differ in ``prefix``."""
+    """All keys of one app, of all apps, or of one test: they differ in ``prefix``."""
 
     prefix: str = PREFIX
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 __all__ = ["BEGIN", "CHECKPOINT", "CLAIM", "FINISH", "HAND_OVER", "LANE", "NEXT", "RECORD", "STOP", "UNLIST"]
 
 CLAIM = """
--- KEYS seen, record, inbox, lane
--- ARGV turn id, nonce of this call, turn JSON, name for a new lane, TTLs of seen, record, inbox
+-- KEYS seen, record, inbox, lane, settling
+-- ARGV turn id, nonce of this call, turn JSON, name for a new lane, TTLs of seen, record, inbox,
+--      microsecond it was asked in, milliseconds to settle or 0
 -- Returns {1 new | 0 duplicate, lane or ''}
 local taken_by = redis.call('GET', KEYS[1])
 local new = not taken_by or taken_by == ARGV[2]
@@ -18,8 +19,9 @@ if not taken_by then
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[5])
   redis.call('HSET', KEYS[2], 'turn', ARGV[3], 'state', 'waiting', 'fence', 0, 'attempts', 0)
   redis.call('EXPIRE', KEYS[2], ARGV[6])
-  redis.call('RPUSH', KEYS[3], ARGV[1])
+  redis.call('ZADD', KEYS[3], ARGV[8], ARGV[1])
   redis.call('EXPIRE', KEYS[3], ARGV[7])
+  if ARGV[9] ~= '0' then redis.call('SET', KEYS[5], 1, 'NX', 'PX', ARGV[9]) end
 end
 if redis.call('EXISTS', KEYS[3]) == 0 then return {new and 1 or 0, ''} end
 redis.call('SET', KEYS[4], ARGV[4], 'NX', 'EX', ARGV[7])
@@ -38,28 +40,30 @@ return redis.call('GET', KEYS[2])
 """For the sweep: the job that must work on this thread, or '' when nothing waits in it."""
 
 NEXT = """
--- KEYS inbox, lane; ARGV my lane, TTL
--- Returns the head of the inbox, or nil when this job has nothing to do any more.
+-- KEYS inbox, lane, settling; ARGV my lane, TTL
+-- Returns {the head of the inbox, milliseconds to wait before it is begun}, or nil when this job has
+-- nothing to do any more.
 local lane = redis.call('GET', KEYS[2])
 if lane and lane ~= ARGV[1] then return nil end
-local head = redis.call('LINDEX', KEYS[1], 0)
+local head = redis.call('ZRANGE', KEYS[1], 0, 0)[1]
 if not head then
   redis.call('DEL', KEYS[2])
   return nil
 end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return head
+return {head, math.max(redis.call('PTTL', KEYS[3]), 0)}
 """
 
 BEGIN = """
--- KEYS record, running, document, checkpoints; ARGV turn id, TTL
+-- KEYS record, running, document, checkpoints, inbox; ARGV turn id, TTL
 -- Returns {fence, attempt, bytes of the document}, or nil when the turn is over or forgotten.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'waiting' and state ~= 'running' then return nil end
 local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'state', 'running')
+redis.call('ZADD', KEYS[5], 'XX', 0, ARGV[1]) -- whatever older question comes now, this one is finished first
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 for _, key in ipairs({KEYS[1], KEYS[3], KEYS[4]}) do redis.call('EXPIRE', key, ARGV[2]) end
 return {fence, attempt, redis.call('STRLEN', KEYS[3])}
@@ -102,7 +106,7 @@ FINISH = """
 -- Returns 1, or 0 when fenced.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'reason', ARGV[4])
-redis.call('LREM', KEYS[2], 0, ARGV[2])
+redis.call('ZREM', KEYS[2], ARGV[2])
 if redis.call('GET', KEYS[3]) == ARGV[2] then redis.call('DEL', KEYS[3]) end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('EXPIRE', KEYS[4], ARGV[6])

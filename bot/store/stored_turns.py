@@ -13,7 +13,17 @@ from bot.deliveries import Delivery, SentMessage
 from bot.store.keys import ThreadKeys
 from bot.turns import Turn
 
-__all__ = ["Abandoned", "Claim", "Claimed", "Lease", "Outcome", "StopRequest", "StoredTurn", "stored_turn"]
+__all__ = [
+    "Abandoned",
+    "Claim",
+    "Claimed",
+    "Lease",
+    "NextTurn",
+    "Outcome",
+    "StopRequest",
+    "StoredTurn",
+    "stored_turn",
+]
 
 MESSAGE_FIELD = "m:"
 """What the record's fields for sent messages begin with."""
@@ -47,6 +57,16 @@ class Claim:
     claimed: Claimed
     address: str
     lane: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NextTurn:
+    """The first of a thread's waiting turns, to be begun no sooner than ``settles_in`` seconds from now: one
+    asked before it may be about to arrive.
+    """
+
+    turn_id: str
+    settles_in: float
 
 
 @dataclass(frozen=True, slots=True)

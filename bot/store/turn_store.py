@@ -29,6 +29,7 @@ from bot.store.stored_turns import (
     Claim,
     Claimed,
     Lease,
+    NextTurn,
     Outcome,
     StopRequest,
     StoredTurn,
@@ -47,6 +48,8 @@ between."""
 
 RESUBSCRIBE_SECONDS = 0.2
 """Pause before a lost subscription is made again: well under the second in which a stop must work."""
+
+MICROSECONDS = 1_000_000
 
 SWEEP_GRACE_SECONDS = 15.0
 """Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
@@ -74,9 +77,11 @@ class TurnJournal:
 
 
 class TurnStore:
-    """Turns, their delivery journals and their order in a thread. ``prefix`` sets a test's keys apart."""
+    """One app's turns, their delivery journals and their order in a thread. ``prefix`` sets them apart from
+    those of another app (``app_prefix``) or test.
+    """
 
-    def __init__(self, redis: Redis, *, prefix: str = ttl.PREFIX) -> None:
+    def __init__(self, redis: Redis, *, prefix: str) -> None:
         self._redis = redis
         self._keys = Keys(prefix)
         self._claim = redis.register_script(scripts.CLAIM)
@@ -93,7 +98,8 @@ class TurnStore:
     # Taking turns ---------------------------------------------------------------------------------------
 
     async def claim_and_enqueue(self, turn: Turn) -> Claim:
-        """Take the turn if its message was not taken before, and put it behind its thread's others.
+        """Take the turn if its message was not taken before, and put it behind those of its thread that were
+        asked before it or are begun.
 
         For a duplicate, too, the answer names the job that must exist: the first delivery may have died
         between this step and the next.
@@ -110,7 +116,13 @@ class TurnStore:
                 pipe.expire(self._keys.open_threads, ttl.INBOX_SECONDS)
                 await pipe.execute()
             new, lane = await self._claim(
-                keys=[thread.seen(turn.turn_id), thread.record(turn.turn_id), thread.inbox, thread.lane],
+                keys=[
+                    thread.seen(turn.turn_id),
+                    thread.record(turn.turn_id),
+                    thread.inbox,
+                    thread.lane,
+                    thread.settling,
+                ],
                 args=[
                     turn.turn_id,
                     nonce,
@@ -119,6 +131,8 @@ class TurnStore:
                     ttl.SEEN_SECONDS,
                     ttl.RECORD_SECONDS,
                     ttl.INBOX_SECONDS,
+                    round(turn.asked_at * MICROSECONDS),
+                    round(ttl.SETTLE_SECONDS * 1000) if turn.message_ts != turn.thread_ts else 0,
                 ],
             )
         return Claim(Claimed.NEW if new else Claimed.DUPLICATE, address, lane or None)
@@ -155,17 +169,19 @@ class TurnStore:
 
     # Working on a thread --------------------------------------------------------------------------------
 
-    async def next_turn(self, address: str, lane: str) -> str | None:
+    async def next_turn(self, address: str, lane: str) -> NextTurn | None:
         """The oldest waiting turn of a thread for the job ``lane``, or None when that job is to end."""
         thread = self._keys.thread(address)
         with translated(f"next turn of {address}"):
-            head = await self._next(keys=[thread.inbox, thread.lane], args=[lane, ttl.INBOX_SECONDS])
-        return None if head is None else str(head)
+            answer = await self._next(
+                keys=[thread.inbox, thread.lane, thread.settling], args=[lane, ttl.INBOX_SECONDS]
+            )
+        return None if answer is None else NextTurn(str(answer[0]), answer[1] / 1000)
 
     async def drop(self, address: str, turn_id: str) -> None:
         """Take a turn off its thread's inbox whatever its state: its record is over or forgotten."""
         with translated(f"drop turn {turn_id}"):
-            await self._redis.lrem(self._keys.thread(address).inbox, 0, turn_id)
+            await self._redis.zrem(self._keys.thread(address).inbox, turn_id)
 
     async def begin(self, turn_id: str) -> Lease:
         """Own the turn from now on; every older run of it is shut out.
@@ -178,7 +194,7 @@ class TurnStore:
             if thread is not None:
                 record, document = thread.record(turn_id), thread.document(turn_id)
                 answer = await self._begin(
-                    keys=[record, thread.running, document, thread.checkpoints(turn_id)],
+                    keys=[record, thread.running, document, thread.checkpoints(turn_id), thread.inbox],
                     args=[turn_id, ttl.RECORD_SECONDS],
                 )
         if thread is None or answer is None:

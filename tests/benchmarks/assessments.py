@@ -143,7 +143,7 @@ async def _settled(desk: Desk, threads: Sequence[Thread]) -> None:
 
 
 def _turn_id(desk: Desk, thread: Thread) -> str:
-    return turn_id_for(desk.team_id, CHANNEL, thread.ts)
+    return turn_id_for(desk.bot_id, desk.team_id, CHANNEL, thread.ts)
 
 
 def _answers(desk: Desk, threads: Sequence[Thread], cpu_seconds: float) -> list[Answer]:

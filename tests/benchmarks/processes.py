@@ -51,6 +51,7 @@ class Desk:
 
     page_url: str
     team_id: str
+    bot_id: str
     app: Meter
     sandbox: Meter
     model: Meter
@@ -113,9 +114,8 @@ async def open_desk(*, script: str, rate_limits: bool) -> AsyncIterator[Desk]:
             Meter(name, psutil.Process(process.pid))
             for name, process in (("app", app), ("sandbox", sandbox), ("model server", model))
         )
-        desk = Desk(
-            workspace["page_url"], workspace["team_id"], app_meter, sandbox_meter, model_meter, folder
-        )
+        team_id, bot_id = workspace["team_id"], workspace["apps"][0]["bot_id"]
+        desk = Desk(workspace["page_url"], team_id, bot_id, app_meter, sandbox_meter, model_meter, folder)
         await _ready(desk, app)
         yield desk
 

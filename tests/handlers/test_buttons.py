@@ -73,8 +73,9 @@ async def test_trying_again_is_a_turn_of_its_own_dated_now(front: tuple[Receptio
     address = f"{turn.team_id}:{turn.channel}:{turn.thread_ts}"
     claim = await reception.store.claim_and_enqueue(turn)
     assert claim.lane is not None
-    again = await reception.store.next_turn(address, claim.lane)
-    assert again is not None
+    head = await reception.store.next_turn(address, claim.lane)
+    assert head is not None
+    again = head.turn_id
     asked = await reception.store.turn(again)
     assert asked is not None
     assert asked.question == turn.question

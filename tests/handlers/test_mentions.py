@@ -9,10 +9,11 @@ import pytest
 
 from bot.reception import Reception
 from bot.sandbox import Sandbox
+from bot.store.stored_turns import NextTurn
 from bot.turns import ChannelId, Quoted, TeamId, ThreadTs, UserId, turn_id_for
 from handlers.mentions import answer_mention, offer_again
 from handlers.parsing import EditedMention, Mention
-from tests.support.desk import CHANNEL, TEAM, buttons_of, open_reception, words_of
+from tests.support.desk import APP, CHANNEL, TEAM, buttons_of, open_reception, words_of
 from tests.support.valkey import RealValkey, namespace, valkey
 
 __all__ = ["namespace", "valkey"]
@@ -30,7 +31,7 @@ MENTION = Mention(
     quoted=(),
     event_id="Ev1",
 )
-TURN_ID = turn_id_for(TEAM, CHANNEL, TS)
+TURN_ID = turn_id_for(APP, TEAM, CHANNEL, TS)
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ async def test_the_same_mention_again_is_the_same_turn(front: tuple[Reception, S
     address = f"{TEAM}:{CHANNEL}:{TS}"
     claim = await reception.store.claim_and_enqueue(await _turn(reception))
     assert claim.lane is not None
-    assert await reception.store.next_turn(address, claim.lane) == TURN_ID
+    assert await reception.store.next_turn(address, claim.lane) == NextTurn(TURN_ID, 0.0)
     await reception.store.drop(address, TURN_ID)
     assert await reception.store.next_turn(address, claim.lane) is None
 

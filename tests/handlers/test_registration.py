@@ -17,7 +17,7 @@ from bot.slack.api import AppIdentity
 from bot.transports import bolt_app
 from bot.turns import turn_id_for
 from handlers.registration import register
-from tests.support.desk import BOT, CHANNEL, TEAM, open_reception
+from tests.support.desk import APP, BOT, CHANNEL, TEAM, open_reception
 from tests.support.valkey import RealValkey, doomed_valkey, namespace
 
 __all__ = ["doomed_valkey", "namespace"]
@@ -52,7 +52,7 @@ async def test_either_event_of_a_mention_takes_it(
     """Slack sends both; one may get lost."""
     bolt, reception, _ = app
     assert await dispatched(bolt, {**MENTION, "type": kind, "channel_type": "channel"}) == 200
-    assert await reception.store.turn(turn_id_for(TEAM, CHANNEL, TS)) is not None
+    assert await reception.store.turn(turn_id_for(APP, TEAM, CHANNEL, TS)) is not None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_what_is_not_for_us_is_acknowledged_and_forgotten(
     bolt, reception, sandbox = app
     status = await dispatched(bolt, {**MENTION, "type": "message", "channel_type": "channel", **event})
     assert status == 200
-    assert await reception.store.turn(turn_id_for(TEAM, CHANNEL, TS)) is None
+    assert await reception.store.turn(turn_id_for(APP, TEAM, CHANNEL, TS)) is None
     assert sandbox.ephemerals == []
 
 

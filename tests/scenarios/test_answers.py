@@ -189,11 +189,13 @@ async def test_a_forwarded_message_is_material_with_its_author(valkey: RealValke
 
 
 async def test_two_personas_apps_answer_people_and_not_each_other(valkey: RealValkey) -> None:
-    """Both are mentioned, both answer once; what one writes, even a mention, starts nothing at the other."""
+    """Both are mentioned, both answer once, on one Redis and each in its own name; what one writes, even a
+    mention, starts nothing at the other.
+    """
     workspace = with_apps(CN_APP, US_APP)
     async with (
         open_desk(valkey, workspace=workspace) as desk,
-        desk.beside(US_APP, database=1) as _,
+        desk.beside(US_APP) as _,
     ):
         ts = await desk.ask(f"<@{US_APP.bot_user_id}> {QUESTION}", bot=CN_APP.bot_user_id)
         await desk.answered(ts, times=2, seconds=30)

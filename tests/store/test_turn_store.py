@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -12,9 +13,10 @@ from redis.backoff import NoBackoff
 
 from bot.deliveries import Delivery, SentMessage
 from bot.store.errors import FencedError, JournalGapError, StoreUnavailableError
-from bot.store.keys import Keys
+from bot.store.keys import SETTLE_SECONDS, Keys, app_prefix
 from bot.store.stored_turns import Claimed, Outcome
 from bot.store.turn_store import TurnStore
+from bot.turns import turn_id_for
 from tests.support.valkey import turn_in
 
 
@@ -46,11 +48,69 @@ async def test_a_threads_turns_come_in_the_order_they_were_asked(store: TurnStor
     assert claim.lane
 
     answered = []
-    while (turn_id := await store.next_turn(claim.address, claim.lane)) is not None:
-        answered.append(turn_id)
-        await store.finish(await store.begin(turn_id), Outcome.ANSWERED)
+    while (head := await store.next_turn(claim.address, claim.lane)) is not None:
+        answered.append(head.turn_id)
+        await store.finish(await store.begin(head.turn_id), Outcome.ANSWERED)
 
     assert answered == [turn.turn_id for turn in turns]
+
+
+async def test_mentions_that_arrive_out_of_order_wait_in_the_order_they_were_written(
+    store: TurnStore,
+) -> None:
+    """Slack's timestamps decide, not the connection that was faster; what is begun stays the first."""
+    for ts in ("3.0", "2.000002", "2.000001", "4.0"):
+        claim = await store.claim_and_enqueue(turn_in("1.0", ts))
+    assert claim.lane
+    head = await store.next_turn(claim.address, claim.lane)
+    assert head is not None
+    assert head.turn_id == turn_in("1.0", "2.000001").turn_id
+    lease = await store.begin(head.turn_id)
+    await store.claim_and_enqueue(turn_in("1.0", "1.5"))
+    await store.hand_over(lease, counts=False)
+
+    answered = []
+    while (head := await store.next_turn(claim.address, claim.lane)) is not None:
+        answered.append(head.turn_id)
+        await store.finish(await store.begin(head.turn_id), Outcome.ANSWERED)
+
+    order = ("2.000001", "1.5", "2.000002", "3.0", "4.0")
+    assert answered == [turn_in("1.0", ts).turn_id for ts in order]
+
+
+async def test_a_reply_settles_before_it_is_begun_and_a_threads_first_mention_does_not(
+    store: TurnStore,
+) -> None:
+    """An older reply may be a few milliseconds behind; nothing is older than a thread's first message."""
+    first = await store.claim_and_enqueue(turn_in("1.0"))
+    reply = await store.claim_and_enqueue(turn_in("2.0", "2.5"))
+
+    heads = [await store.next_turn(claim.address, claim.lane or "") for claim in (first, reply)]
+
+    waits = [head.settles_in for head in heads if head is not None]
+    assert waits[0] == 0.0
+    assert 0.0 <= waits[1] <= SETTLE_SECONDS
+    assert len(waits) == 2
+
+
+async def test_two_apps_keep_their_turns_apart(
+    redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One message mentions both: each takes it, and neither sees, stops or sweeps up the other's turn."""
+    monkeypatch.setattr("bot.store.turn_store.SWEEP_GRACE_SECONDS", 0.0)
+    one, two = (TurnStore(redis, prefix=app_prefix(app, namespace)) for app in ("A1", "A2"))
+    mine = turn_in()
+    theirs = replace(mine, app_id="A2", turn_id=turn_id_for("A2", "T1", "C1", mine.message_ts))
+
+    assert (await one.claim_and_enqueue(mine)).claimed is Claimed.NEW
+    await one.begin(mine.turn_id)
+    assert [found async for found in two.abandoned()] == []
+    assert await two.turn(mine.turn_id) is None
+    assert not await two.stop(mine.turn_id, "U1")
+    assert await two.running("T1", "C1", mine.thread_ts) is None
+    assert (await two.claim_and_enqueue(theirs)).claimed is Claimed.NEW
+    for store in (one, two):
+        assert await store.claim_notice("T1", "C1", mine.message_ts)
 
 
 async def test_a_turn_that_comes_while_the_job_is_leaving_gets_a_job_of_its_own(store: TurnStore) -> None:
@@ -63,7 +123,9 @@ async def test_a_turn_that_comes_while_the_job_is_leaving_gets_a_job_of_its_own(
 
     assert second.lane not in {None, first.lane}
     assert await store.next_turn(second.address, first.lane or "") is None
-    assert await store.next_turn(second.address, second.lane or "") == turn_in("1.0", "2.0").turn_id
+    head = await store.next_turn(second.address, second.lane or "")
+    assert head is not None
+    assert head.turn_id == turn_in("1.0", "2.0").turn_id
 
 
 async def test_everything_written_is_read_back(store: TurnStore) -> None:

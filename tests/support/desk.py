@@ -38,6 +38,7 @@ from bot.slack.limits import WriterLimits
 from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.governor import Governor
+from bot.store.keys import app_prefix
 from bot.store.turn_store import TurnStore
 from bot.turns import turn_id_for
 from personas.desk import Desk
@@ -48,6 +49,7 @@ from tests.support.seed_script import QUESTION, answer
 from tests.support.valkey import RealValkey, keys_without_ttl
 
 __all__ = [
+    "APP",
     "BOT",
     "CHANNEL",
     "FAST",
@@ -66,7 +68,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[2]
-CHANNEL, BOT, TEAM = "C0DESK", "U0AGENTS", "T0SANDBOX"
+CHANNEL, BOT, TEAM, APP = "C0DESK", "U0AGENTS", "T0SANDBOX", "B0AGENTS"
 HEADINGS = tuple(f"{number}. " for number in range(1, 9))
 
 FAST = SlackPace(
@@ -121,10 +123,10 @@ class OpenDesk:
         return delivery.outcome
 
     @asynccontextmanager
-    async def beside(self, app: AppConfig, *, database: int) -> AsyncIterator[None]:
-        """One more app of the same workspace at work, on a database of its own."""
+    async def beside(self, app: AppConfig) -> AsyncIterator[None]:
+        """One more app of the same workspace at work, on the same Redis."""
         url = self.settings.redis_url.get_secret_value() if self.settings.redis_url else ""
-        settings = settings_for(self.sandbox, self.model.url, self.model.key, f"{url}?db={database}", app=app)
+        settings = settings_for(self.sandbox, self.model.url, self.model.key, url, app=app)
         async with at_work(replace(self, settings=settings), FAST, None, app.app_id):
             yield
 
@@ -171,11 +173,16 @@ class OpenDesk:
         """What one person was told privately."""
         return [message for message in self.sandbox.ephemerals if message.ephemeral_for == user]
 
-    # What was done --------------------------------------------------------------------------------------
+    # What was done, and is kept -------------------------------------------------------------------------
 
     def calls(self, method: str) -> list[Any]:
         """Calls of one method."""
         return [call for call in self.sandbox.calls if call.method == method]
+
+    @property
+    def store(self) -> TurnStore:
+        """The app's turns."""
+        return TurnStore(self.redis, prefix=app_prefix(APP))
 
     async def idle(self) -> None:
         """Wait until every event is acknowledged, so that nothing more can come of it."""
@@ -184,18 +191,17 @@ class OpenDesk:
 
     async def at_rest(self, ts: str) -> None:
         """Wait until no turn of the thread is being worked on or waits."""
-        store = TurnStore(self.redis)
         async with asyncio.timeout(ANSWER_SECONDS):
-            while await store.running(TEAM, self.asked.get(ts, CHANNEL), ts):  # noqa: ASYNC110
+            while await self.store.running(TEAM, self.asked.get(ts, CHANNEL), ts):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     def turn_id(self, ts: str) -> str:
         """The id of the turn a mention starts."""
-        return turn_id_for(TEAM, self.asked.get(ts, CHANNEL), ts)
+        return turn_id_for(APP, TEAM, self.asked.get(ts, CHANNEL), ts)
 
     async def stored_document(self, turn_id: str) -> str:
         """What the desk says it rendered."""
-        stored = await TurnStore(self.redis).load(turn_id)
+        stored = await self.store.load(turn_id)
         assert stored is not None
         return stored.delivery.document
 
@@ -206,7 +212,7 @@ class OpenDesk:
 
     async def rendered(self, ts: str) -> str:
         """The engine's own document for a mention, made once more without Slack."""
-        stored = await TurnStore(self.redis).load(self.turn_id(ts))
+        stored = await self.store.load(self.turn_id(ts))
         assert stored is not None
         persona = PERSONAS.by_code(stored.turn.persona)
         assert persona is not None
@@ -465,6 +471,7 @@ async def open_reception(
         governor = Governor(redis, "A0", TEAM, {}, prefix=prefix)
         api = SlackApi(sandbox.workspace.app().bot_token, governor, session, base_url=sandbox.api_url)
         reception = Reception(
+            app_id=APP,
             desk=PERSONAS,
             bot_user_id=BOT,
             bound=bound,

@@ -156,7 +156,8 @@ def turn_in(
     """A turn of CN-01 in a thread; ``message`` is the mention's ts (default: the thread's first)."""
     ts = message or thread
     return Turn(
-        turn_id=turn_id_for("T1", "C1", ts),
+        turn_id=turn_id_for("A1", "T1", "C1", ts),
+        app_id="A1",
         team_id=TeamId("T1"),
         channel=ChannelId("C1"),
         thread_ts=ThreadTs(thread),
