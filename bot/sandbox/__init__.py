@@ -5,6 +5,7 @@ from bot.sandbox.config import (
     ChannelConfig,
     CommandConfig,
     MentionShortcut,
+    ShortcutConfig,
     UserConfig,
     WorkspaceConfig,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "MentionShortcut",
     "Sandbox",
     "SandboxError",
+    "ShortcutConfig",
     "UserConfig",
     "WorkspaceConfig",
 ]

@@ -18,6 +18,7 @@ from bot.sandbox.errors import ApiError
 from bot.sandbox.faults import Fault, Faults
 from bot.sandbox.identity_methods import IDENTITY_METHODS
 from bot.sandbox.methods import METHODS, Method
+from bot.sandbox.pane_methods import PANE_METHODS
 from bot.sandbox.records import CallRecord
 from bot.sandbox.stream_methods import STREAM_METHODS
 from bot.sandbox.tiers import RateTiers
@@ -45,6 +46,7 @@ class WebApi:
             **CONVERSATION_METHODS,
             **IDENTITY_METHODS,
             **VIEW_METHODS,
+            **PANE_METHODS,
             **more,
         }
         self._bots = {app.bot_token: app for app in workspace.apps.values()}

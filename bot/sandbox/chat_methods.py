@@ -18,6 +18,8 @@ __all__ = ["CHAT_METHODS", "own_message"]
 def post_message(call: Call) -> dict[str, Any]:
     """chat.postMessage: to a channel by id or name, or to a person's direct message."""
     channel = _post_target(call)
+    if channel.is_im and not call.app.messages_tab:
+        raise ApiError("messages_tab_disabled")
     username, icon = call.sender()
     root = thread_root(channel, call.text("thread_ts"))
     metadata = read_metadata(call)

@@ -16,6 +16,7 @@ __all__ = [
     "ChannelConfig",
     "CommandConfig",
     "MentionShortcut",
+    "ShortcutConfig",
     "UserConfig",
     "WorkspaceConfig",
 ]
@@ -24,6 +25,7 @@ _Part = TypeVar("_Part")
 
 ALL_SCOPES = (
     "app_mentions:read",
+    "assistant:write",
     "channels:history",
     "channels:join",
     "channels:read",
@@ -80,16 +82,32 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True)
 class CommandConfig:
-    """A slash command; ``command`` with its slash."""
+    """A slash command; ``command`` with its slash. ``should_escape``: people and channels in its text come as
+    ``<@U…|name>`` and ``<#C…|name>``, not as the plain words typed.
+    """
 
     command: str
     description: str = ""
     usage_hint: str = ""
+    should_escape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcutConfig:
+    """A message shortcut: an entry of every message's menu."""
+
+    callback_id: str
+    name: str
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
-    """An installed app with its credentials, which are worthless outside the sandbox."""
+    """An installed app with its credentials, which are worthless outside the sandbox.
+
+    ``messages_tab`` false: people cannot write to the app, and it cannot write to them. ``agent``: the app is
+    declared as one (``agent_view``), which opens the methods of the assistant pane to it.
+    """
 
     app_id: str = "A0COUNTRY"
     name: str = "Country Agents"
@@ -105,6 +123,9 @@ class AppConfig:
     commands: tuple[CommandConfig, ...] = (
         CommandConfig("/assess", "Start a country assessment", "CN-01 your question"),
     )
+    shortcuts: tuple[ShortcutConfig, ...] = ()
+    messages_tab: bool = True
+    agent: bool = False
     socket_mode: bool = True
     request_url: str | None = None
     icon: str | None = ":earth_africa:"
@@ -186,8 +207,10 @@ def _build(kind: type[_Part], values: Mapping[str, Any], where: str) -> _Part:
     if unknown:
         raise SandboxError(f"{where}: unknown keys {', '.join(unknown)}")
     prepared = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    if kind is AppConfig and "commands" in prepared:
-        prepared["commands"] = tuple(_build(CommandConfig, item, "commands") for item in prepared["commands"])
+    if kind is AppConfig:
+        for key, part in (("commands", CommandConfig), ("shortcuts", ShortcutConfig)):
+            if key in prepared:
+                prepared[key] = tuple(_build(part, item, key) for item in prepared[key])
     try:
         return kind(**prepared)
     except TypeError as error:

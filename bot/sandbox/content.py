@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from bot.sandbox.block_ids import with_ids
 from bot.sandbox.block_kit import block_characters, check_blocks
 from bot.sandbox.call import Call
 from bot.sandbox.errors import ApiError
@@ -86,20 +86,7 @@ def checked_blocks(blocks: object, *, most: int = MESSAGE_BLOCKS, too_many: str 
         raise ApiError("invalid_blocks", *problems)
     if block_characters(blocks) > MARKDOWN_CHARACTERS:
         raise ApiError("msg_blocks_too_long")
-    return [_with_ids(block) for block in blocks]
-
-
-def _with_ids(block: dict[str, Any]) -> dict[str, Any]:
-    """A block with the ids Slack makes up where the app gave none; Markdown blocks have none."""
-    if block["type"] == "markdown":
-        return block
-    named = {**block, "block_id": block.get("block_id") or secrets.token_urlsafe(4)}
-    if block["type"] in ("actions", "context_actions"):
-        named["elements"] = [
-            {**element, "action_id": element.get("action_id") or secrets.token_urlsafe(4)}
-            for element in block["elements"]
-        ]
-    return named
+    return [with_ids(block) for block in blocks]
 
 
 def _checked_attachments(attachments: object) -> list[dict[str, Any]] | None:

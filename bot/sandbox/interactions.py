@@ -1,4 +1,4 @@
-"""What people do with an app: click, choose, run commands, submit and close modals."""
+"""What people do with an app: click, choose, run commands and shortcuts, submit and close modals."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.block_kit import action_elements, check_view
-from bot.sandbox.config import AppConfig, UserConfig
+from bot.sandbox.config import AppConfig, CommandConfig, UserConfig
 from bot.sandbox.delivery import Dispatcher
 from bot.sandbox.errors import SandboxError
-from bot.sandbox.markup import escape_typed
+from bot.sandbox.markup import command_text, escape_typed
 from bot.sandbox.records import Delivery, View
 from bot.sandbox.responses import apply_response
 from bot.sandbox.triggers import ResponseHandle
 from bot.sandbox.view_methods import replace_view, show_view
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.view_state import State, check_complete, state_of
+from bot.sandbox.workspace import Channel, Workspace
 
 __all__ = ["Interactions"]
 
@@ -66,9 +67,9 @@ class Interactions:
         if message.thread_ts is not None:
             container["thread_ts"] = message.thread_ts
         payload = {
-            **self._interaction("block_actions", person, app),
+            **self._interaction("block_actions", person, app, place.id),
             "container": container,
-            "channel": {"id": place.id, "name": place.name or "directmessage"},
+            "channel": {"id": place.id, "name": _name_for_apps(place)},
             "state": {"values": state or {}},
             "response_url": self._response_url(handle),
             "actions": [_action(element, chosen or {}, self._workspace.next_ts())],
@@ -91,9 +92,9 @@ class Interactions:
         person, view, app = self._view(user, view_id)
         element = _element(view.payload.get("blocks", []), action_id, block_id)
         shown = view.as_api(self._workspace.team_id, app.bot_id)
-        shown["state"] = {"values": state or {}}
+        shown["state"] = {"values": state_of(self._workspace, view, state)}
         payload = {
-            **self._interaction("block_actions", person, app, view_id),
+            **self._interaction("block_actions", person, app, view.channel),
             "container": {"type": "view", "view_id": view.id},
             "view": shown,
             "actions": [_action(element, chosen or {}, self._workspace.next_ts())],
@@ -104,50 +105,84 @@ class Interactions:
         """Run a slash command; an immediate answer is shown as Slack does. Not redelivered."""
         person = self._workspace.person(user)
         place = self._workspace.member_channel(person, channel)
-        app = self._command_owner(command)
+        app, owned = self._command_owner(command)
         handle = ResponseHandle(app.app_id, person.id, place.id, time.monotonic())
         payload = {
             "token": "sandbox",
             "team_id": self._workspace.team_id,
             "team_domain": self._workspace.config.team_domain,
             "channel_id": place.id,
-            "channel_name": place.name or "directmessage",
+            "channel_name": _name_for_apps(place),
             "user_id": person.id,
             "user_name": person.name,
             "command": command,
-            "text": escape_typed(text),
+            "text": self._command_text(text, owned),
             "api_app_id": app.app_id,
             "is_enterprise_install": "false",
             "response_url": self._response_url(handle),
-            "trigger_id": self._workspace.triggers.issue(app.app_id, person.id),
+            "trigger_id": self._workspace.triggers.issue(app.app_id, person.id, place.id),
         }
         delivery = await self._dispatcher.deliver_once(app, "slash_commands", "slash_commands", payload)
         if delivery.outcome == "acked" and isinstance(delivery.response, dict):
             apply_response(self._workspace, handle, delivery.response)
         return delivery
 
-    def _command_owner(self, command: str) -> AppConfig:
+    def _command_owner(self, command: str) -> tuple[AppConfig, CommandConfig]:
         # Command names are not unique: the app installed last wins.
         for app in reversed(self._workspace.apps.values()):
-            if "commands" in app.scopes and any(item.command == command for item in app.commands):
-                return app
+            for item in app.commands:
+                if item.command == command and "commands" in app.scopes:
+                    return app, item
         raise SandboxError("unknown_command")
 
+    def _command_text(self, typed: str, command: CommandConfig) -> str:
+        names = {user: app.bot_user_name for user, app in self._workspace.bots.items()}
+        names |= {user.id: user.name for user in self._workspace.users.values()}
+        names |= {channel.id: channel.name for channel in self._workspace.channels.values()}
+        return command_text(escape_typed(typed.strip()), names, tokens=command.should_escape)
+
+    async def use_shortcut(
+        self, user: str, channel: str, message_ts: str, callback_id: str, *, app_id: str | None = None
+    ) -> Delivery:
+        """Choose an app's entry in a message's menu; its bot need not be a member. Not redelivered."""
+        person = self._workspace.person(user)
+        place = self._workspace.member_channel(person, channel)
+        message = self._workspace.find(place.id, message_ts)
+        app = self._workspace.app(app_id)
+        if "commands" not in app.scopes or not any(item.callback_id == callback_id for item in app.shortcuts):
+            raise SandboxError("unknown_shortcut")
+        handle = ResponseHandle(
+            app.app_id, person.id, place.id, time.monotonic(), thread_ts=message.thread_ts
+        )
+        payload = {
+            **self._interaction("message_action", person, app, place.id),
+            "callback_id": callback_id,
+            "action_ts": self._workspace.next_ts(),
+            "channel": {"id": place.id, "name": _name_for_apps(place)},
+            "message_ts": message.ts,
+            "message": message.as_api(),
+            "response_url": self._response_url(handle),
+        }
+        return await self._dispatcher.deliver_once(app, "interactive", "message_action", payload)
+
     async def submit_view(
-        self, user: str, view_id: str, state: dict[str, Any] | None = None
+        self, user: str, view_id: str, state: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None
     ) -> dict[str, Any]:
-        """Submit a modal; does to it what the app answered.
+        """Submit a modal; does to it what the app answered. ``state`` is what the person changed.
 
         Returns ``{"response_action": close|errors|update|push|clear, "errors": {…}, "view": …}``.
-        Raises SandboxError when the app does not answer in time; the modal then stays open.
+        Raises SandboxError for what the view does not offer or still needs, and when the app does not answer
+        in time; the modal then stays open.
         """
         person, view, app = self._view(user, view_id)
+        values = state_of(self._workspace, view, state)
+        check_complete(view, values)
         shown = view.as_api(self._workspace.team_id, app.bot_id)
-        shown["state"] = {"values": state or {}}
+        shown["state"] = {"values": values}
         payload = {
-            **self._interaction("view_submission", person, app, view_id),
+            **self._interaction("view_submission", person, app, view.channel),
             "view": shown,
-            "response_urls": [],
+            "response_urls": self._response_urls(person, view, values),
         }
         delivery = await self._dispatcher.deliver_once(app, "interactive", "view_submission", payload)
         if delivery.outcome != "acked":
@@ -155,9 +190,33 @@ class Interactions:
         answer = delivery.response if isinstance(delivery.response, dict) else {}
         return self._settle(person, view, answer)
 
+    def _response_urls(self, person: UserConfig, view: View, state: State) -> list[dict[str, str]]:
+        """An address for each conversation chosen in an input that asks for it."""
+        urls = []
+        for element in action_elements(view.payload["blocks"]):
+            if not element.get("response_url_enabled"):
+                continue
+            entry = state[element["_block_id"]][element["action_id"]]
+            channel = entry.get("selected_conversation") or entry.get("selected_channel")
+            if channel is not None:
+                handle = ResponseHandle(view.app_id, person.id, channel, time.monotonic())
+                urls.append(
+                    {
+                        "block_id": element["_block_id"],
+                        "action_id": element["action_id"],
+                        "channel_id": channel,
+                        "response_url": self._response_url(handle),
+                    }
+                )
+        return urls
+
     def _settle(self, person: UserConfig, view: View, answer: dict[str, Any]) -> dict[str, Any]:
         action = answer.get("response_action") or "close"
         result: dict[str, Any] = {"response_action": action, "errors": answer.get("errors", {})}
+        if action == "errors":
+            inputs = {block.get("block_id") for block in view.payload["blocks"] if block["type"] == "input"}
+            if not result["errors"] or not set(result["errors"]) <= inputs:
+                raise SandboxError("invalid_errors")
         if action in ("update", "push"):
             if check_view(answer.get("view")):
                 raise SandboxError("invalid_view")
@@ -179,7 +238,7 @@ class Interactions:
         self._workspace.views.pop(view.id, None)
         if view.payload.get("notify_on_close"):
             payload = {
-                **self._interaction("view_closed", person, app),
+                **self._interaction("view_closed", person, app, view.channel),
                 "view": view.as_api(self._workspace.team_id, app.bot_id),
                 "is_cleared": False,
             }
@@ -193,7 +252,7 @@ class Interactions:
         return person, view, self._workspace.app(view.app_id)
 
     def _interaction(
-        self, kind: str, person: UserConfig, app: AppConfig, view_id: str | None = None
+        self, kind: str, person: UserConfig, app: AppConfig, channel: str | None
     ) -> dict[str, Any]:
         team_id = self._workspace.team_id
         return {
@@ -209,11 +268,16 @@ class Interactions:
                 "name": person.name,
                 "team_id": self._workspace.team_of(person.id),
             },
-            "trigger_id": self._workspace.triggers.issue(app.app_id, person.id, view_id),
+            "trigger_id": self._workspace.triggers.issue(app.app_id, person.id, channel),
         }
 
     def _response_url(self, handle: ResponseHandle) -> str:
         return f"{self._base_url}response/{self._workspace.triggers.respond_to(handle)}"
+
+
+def _name_for_apps(place: Channel) -> str:
+    """Slack tells apps no names of private conversations in interactions and commands."""
+    return {"im": "directmessage", "groups": "privategroup"}.get(place.kind, place.name)
 
 
 def _element(blocks: list[dict[str, Any]], action_id: str, block_id: str | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ __all__ = [
     "METADATA_BYTES",
     "POST_TEXT_CHARACTERS",
     "STATUS_LOADING_MESSAGES",
+    "SUGGESTED_PROMPTS",
     "UPDATE_TEXT_CHARACTERS",
     "VIEW_BLOCKS",
     "VIEW_BYTES",
@@ -43,6 +44,10 @@ METADATA_BYTES = 8_000
 
 STATUS_LOADING_MESSAGES = 10
 """Entries of ``loading_messages`` in assistant.threads.setStatus [M]."""
+
+
+SUGGESTED_PROMPTS = 4
+"""Prompts in assistant.threads.setSuggestedPrompts [D]."""
 
 
 def _tiers() -> dict[str, int]:

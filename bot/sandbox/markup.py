@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = [
     "block_texts",
+    "command_text",
     "escape_typed",
     "live_pings",
     "mentioned_users",
@@ -19,6 +20,7 @@ __all__ = [
 _TOKEN = re.compile(r"<(?:@[UW][A-Z0-9]+|#C[A-Z0-9]+|![a-z]|(?:https?|mailto):)[^<>]*>")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
+_REFERENCE = re.compile(r"<([@#])([UWC][A-Z0-9]+)(?:\|[^<>]*)?>")
 _PING = re.compile(
     r"<!(channel|here|everyone|group)(?:\|[^<>]*)?>|<!(subteam\^[A-Z0-9]+)(?:\|[^<>]*)?>|<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>"
 )
@@ -41,6 +43,19 @@ def escape_typed(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return _BARE_AMPERSAND.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
+
+
+def command_text(wire: str, names: Mapping[str, str], *, tokens: bool) -> str:
+    """The text of a slash command: with ``<@U…|name>`` tokens, or with the ``@name`` and ``#name`` typed.
+    ``names`` by id.
+    """
+
+    def told(token: re.Match[str]) -> str:
+        sign, target = token[1], token[2]
+        name = names.get(target, target)
+        return f"<{sign}{target}|{name}>" if tokens else f"{sign}{name}"
+
+    return _REFERENCE.sub(told, wire)
 
 
 def mentioned_users(text: str) -> list[str]:

@@ -111,6 +111,14 @@ _TABLE = (
         scopes="chat:write",
     ),
     _method(
+        "assistant.threads.setSuggestedPrompts",
+        "t4",
+        "channel_id:s prompts:j",
+        "thread_ts:s title:s",
+        scopes="assistant:write",
+    ),
+    _method("assistant.threads.setTitle", "t4", "channel_id:s thread_ts:s title:s", scopes="assistant:write"),
+    _method(
         "conversations.info",
         "t3",
         "channel:s",

@@ -59,6 +59,7 @@ class PageApi:
             "action": self._action,
             "stop": self._stop,
             "command": self._command,
+            "shortcut": self._shortcut,
             "view": self._view,
             "home": self._home,
         }
@@ -183,9 +184,18 @@ class PageApi:
         _check(delivery)
 
     async def _command(self, body: dict[str, Any]) -> None:
+        if body.get("thread_ts"):
+            raise SandboxError("command_not_supported_in_threads")
         _check(
             await self._interactions.run_command(
                 body["user"], body["channel"], body["command"], body.get("text", "")
+            )
+        )
+
+    async def _shortcut(self, body: dict[str, Any]) -> None:
+        _check(
+            await self._interactions.use_shortcut(
+                body["user"], body["channel"], body["ts"], body["callback_id"], app_id=body.get("app_id")
             )
         )
 
@@ -196,7 +206,8 @@ class PageApi:
         return None
 
     async def _home(self, body: dict[str, Any]) -> dict[str, Any]:
-        return {"view": self._people.open_home(body["user"], body.get("app_id"))}
+        tab = "messages" if body.get("tab") == "messages" else "home"
+        return {"view": self._people.open_home(body["user"], body.get("app_id"), tab=tab)}
 
 
 def _check(delivery: Delivery) -> None:

@@ -54,6 +54,8 @@ def page_channel(channel: Channel) -> dict[str, Any]:
         "is_im": channel.is_im,
         "topic": channel.topic,
         "members": list(channel.members),
+        "prompts": channel.prompts,
+        "titles": channel.titles,
     }
 
 
@@ -96,6 +98,13 @@ def page_state(workspace: Workspace, user: str) -> dict[str, Any]:
         {"command": item.command, "description": item.description, "usage_hint": item.usage_hint}
         for app in workspace.apps.values()
         for item in app.commands
+        if "commands" in app.scopes
+    ]
+    shortcuts = [
+        {"app_id": app.app_id, "app": app.name, "callback_id": item.callback_id, "name": item.name}
+        for app in workspace.apps.values()
+        for item in app.shortcuts
+        if "commands" in app.scopes
     ]
     return {
         "team": {"id": workspace.team_id, "name": workspace.config.team_name},
@@ -104,6 +113,7 @@ def page_state(workspace: Workspace, user: str) -> dict[str, Any]:
         "channels": [page_channel(channel) for channel in visible_channels(workspace, user)],
         "mentions": _mentions(workspace),
         "commands": commands,
+        "shortcuts": shortcuts,
         "info": dict(workspace.config.info),
     }
 

@@ -9,7 +9,7 @@ from bot.sandbox.events import EventSource
 from bot.sandbox.markup import escape_typed, rich_text
 from bot.sandbox.messages import Message
 from bot.sandbox.records import Change
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.workspace import Channel, Workspace
 
 __all__ = ["People"]
 
@@ -42,6 +42,7 @@ class People:
             thread_ts = root.thread_ts or root.ts
         if not text.strip() and not attachments:
             raise SandboxError("no_text")
+        self._check_messages_tab(place)
         wire = escape_typed(text)
         message = Message(
             ts=self._workspace.next_ts(),
@@ -54,6 +55,11 @@ class People:
             attachments=attachments,
         )
         return self._workspace.post(message).ts
+
+    def _check_messages_tab(self, place: Channel) -> None:
+        apps = [self._workspace.bots[user] for user in place.members if user in self._workspace.bots]
+        if place.is_im and not all(app.messages_tab for app in apps):
+            raise SandboxError("messages_tab_disabled")
 
     def forward(self, user: str, channel: str, text: str, *, source_channel: str, source_ts: str) -> str:
         """Share a message into a channel with some text of one's own; returns the new ts."""
@@ -148,8 +154,11 @@ class People:
                 }
                 self._events.emit(app, event, place)
 
-    def open_home(self, user: str, app_id: str | None = None) -> dict[str, Any] | None:
-        """Open an app's home tab and return what it showed last; the app may be named by its bot user."""
+    def open_home(self, user: str, app_id: str | None = None, *, tab: str = "home") -> dict[str, Any] | None:
+        """Open an app's home tab and return what it showed last; the app may be named by its bot user.
+
+        ``tab`` may be ``messages``, too: the direct message with the app.
+        """
         person = self._workspace.person(user)
         app = self._workspace.bots.get(app_id or "") or self._workspace.app(app_id)
         home = self._workspace.homes.get((app.app_id, person.id))
@@ -157,10 +166,10 @@ class People:
             "type": "app_home_opened",
             "user": person.id,
             "channel": self._workspace.direct_message(person.id, app.bot_user_id).id,
-            "tab": "home",
+            "tab": tab,
             "event_ts": self._workspace.next_ts(),
         }
-        if home is not None:
+        if home is not None and tab == "home":
             event["view"] = home.as_api(self._workspace.team_id, app.bot_id)
         if "app_home_opened" in app.events:
             self._events.emit(app, event)

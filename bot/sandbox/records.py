@@ -70,7 +70,7 @@ class Ping:
 
 @dataclass(slots=True)
 class View:
-    """A modal or an App Home of one user."""
+    """A modal or an App Home of one user. ``channel`` is where the person was who opened it."""
 
     id: str
     app_id: str
@@ -79,6 +79,7 @@ class View:
     hash: str
     root_id: str
     previous_id: str | None = None
+    channel: str | None = None
 
     def as_api(self, team_id: str, bot_id: str) -> dict[str, Any]:
         """The view object of the Web API, of payloads and of the page."""
@@ -100,7 +101,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something changed: ``kind`` is posted, changed, deleted, appended, status, view, home or channel.
+    """Something changed: ``kind`` is posted, changed, deleted, appended, status, view, home
+    or channel.
 
     ``previous`` is the message object before a change or deletion; ``data`` the rest, by kind.
     """

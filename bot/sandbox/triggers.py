@@ -20,7 +20,7 @@ class Trigger:
     user: str
     issued: float
     used: bool = False
-    view_id: str | None = None
+    channel: str | None = None
 
 
 @dataclass(slots=True)
@@ -43,10 +43,10 @@ class Triggers:
         self._triggers: dict[str, Trigger] = {}
         self._handles: dict[str, ResponseHandle] = {}
 
-    def issue(self, app_id: str, user: str, view_id: str | None = None) -> str:
-        """A fresh trigger_id."""
+    def issue(self, app_id: str, user: str, channel: str | None = None) -> str:
+        """A fresh trigger_id. ``channel`` is where the person was, if anywhere."""
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
-        self._triggers[trigger_id] = Trigger(app_id, user, time.monotonic(), view_id=view_id)
+        self._triggers[trigger_id] = Trigger(app_id, user, time.monotonic(), channel=channel)
         return trigger_id
 
     def redeem(self, trigger_id: str | None, app_id: str, limits: Limits) -> Trigger:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from bot.sandbox.block_ids import with_ids
 from bot.sandbox.block_kit import check_view
 from bot.sandbox.call import Call, Handler
 from bot.sandbox.errors import ApiError
@@ -44,12 +45,19 @@ def _check_external_id(call: Call, view: dict[str, Any]) -> None:
 
 
 def show_view(
-    workspace: Workspace, app_id: str, user: str, payload: dict[str, Any], *, above: View | None = None
+    workspace: Workspace,
+    app_id: str,
+    user: str,
+    payload: dict[str, Any],
+    *,
+    channel: str | None = None,
+    above: View | None = None,
 ) -> View:
-    """Open a modal for a user, on top of ``above`` when pushed, and tell the page."""
+    """Open a modal for a user who is in ``channel``, on top of ``above`` when pushed, and tell the page."""
     view_id = workspace.next_id("V")
-    root = above.root_id if above is not None else view_id
-    view = View(view_id, app_id, user, payload, _fresh_hash(), root, above.id if above is not None else None)
+    view = View(view_id, app_id, user, _with_ids(payload), _fresh_hash(), view_id, channel=channel)
+    if above is not None:
+        view.root_id, view.previous_id, view.channel = above.root_id, above.id, above.channel
     workspace.views[view_id] = view
     _publish(workspace, "view", view)
     return view
@@ -57,8 +65,12 @@ def show_view(
 
 def replace_view(workspace: Workspace, view: View, payload: dict[str, Any]) -> None:
     """Show other content in an open modal."""
-    view.payload, view.hash = payload, _fresh_hash()
+    view.payload, view.hash = _with_ids(payload), _fresh_hash()
     _publish(workspace, "view", view)
+
+
+def _with_ids(payload: dict[str, Any]) -> dict[str, Any]:
+    return {**payload, "blocks": [with_ids(block) for block in payload["blocks"]]}
 
 
 def _publish(workspace: Workspace, kind: str, view: View) -> None:
@@ -79,7 +91,9 @@ def open_view(call: Call) -> dict[str, Any]:
     payload = _checked_view(call, "modal")
     trigger_id = call.text("trigger_id") or call.text("interactivity_pointer")
     trigger = call.workspace.triggers.redeem(trigger_id, call.app.app_id, call.workspace.limits)
-    return _answer(call, show_view(call.workspace, call.app.app_id, trigger.user, payload))
+    return _answer(
+        call, show_view(call.workspace, call.app.app_id, trigger.user, payload, channel=trigger.channel)
+    )
 
 
 def update_view(call: Call) -> dict[str, Any]:
@@ -122,7 +136,7 @@ def publish_view(call: Call) -> dict[str, Any]:
         view = View(view_id, call.app.app_id, user, payload, _fresh_hash(), view_id)
         call.workspace.homes[key] = view
         call.workspace.views[view_id] = view
-    view.payload, view.hash = payload, _fresh_hash()
+    view.payload, view.hash = _with_ids(payload), _fresh_hash()
     _publish(call.workspace, "home", view)
     return _answer(call, view)
 

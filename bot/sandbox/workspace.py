@@ -35,6 +35,10 @@ class Channel:
     is_archived: bool = False
     created: int = 0
     messages: dict[str, Message] = field(default_factory=dict)
+    prompts: list[dict[str, str]] = field(default_factory=list)
+    """What an agent suggests to ask: ``title`` and ``message`` of each."""
+    titles: dict[str, str] = field(default_factory=dict)
+    """Titles of an agent's threads by ts."""
 
     @property
     def kind(self) -> str:

@@ -112,5 +112,5 @@ async def test_bolt_takes_a_command_and_a_submission(served: Sandbox) -> None:
     await served.wait_for(lambda: served.workspace.views)
     assert served.ephemerals[0].text == "a moment"
     (view_id,) = served.workspace.views
-    result = await served.interactions.submit_view("dana", view_id, {})
+    result = await served.interactions.submit_view("dana", view_id, {"who": {"name": {"value": "?"}}})
     assert result == {"response_action": "errors", "errors": {"who": "Who?"}}

@@ -72,7 +72,7 @@ const SHORTCUTS = [
     ["Esc", "close the suggestions"], ["↑ in an empty box", "edit your last message"],
   ]],
   ["Read", [
-    ["↑ ↓, Home, End", "move between messages"], ["Enter or T", "open the thread"], ["R", "react"],
+    ["↑ ↓, Home, End", "move between messages"], ["Enter or T", "open the thread"], ["R", "react"], ["M", "shortcuts of apps"],
     ["E", "edit your message"], ["Delete", "delete your message"],
   ]],
   ["Move", [

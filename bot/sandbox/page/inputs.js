@@ -2,7 +2,7 @@
 
 import { freshId, h } from "./dom.js";
 import { withEmoji } from "./emoji.js";
-import { state, userName } from "./state.js";
+import { channelTitle, state, userName } from "./state.js";
 
 const plain = (text) => withEmoji(text?.text ?? "");
 const SINGLE_LINE = { plain_text_input: "text", number_input: "text", email_text_input: "email", url_text_input: "url" };
@@ -59,6 +59,13 @@ function choices(element, kind, { list = allOptions(element), boxed = false, ini
   boxes.map(([box, option]) => h("label", { class: "choice" }, box, h("span", {}, plain(option.text),
     option.description && h("small", {}, plain(option.description))))));
   const chosen = () => boxes.filter(([box]) => box.checked).map(([, option]) => option);
+  const most = element.max_selected_items ?? Infinity;
+  const bound = () => {
+    const full = chosen().length >= most;
+    for (const [box] of boxes) box.disabled = full && !box.checked;
+  };
+  node.addEventListener("change", bound);
+  bound();
   return { node, focus: node, chosen };
 }
 
@@ -81,21 +88,23 @@ const PLACES = {
   users: () => [...state.users.values()].map((u) => ({ text: { text: userName(u.id) }, value: u.id })),
   channels: () => state.channels.filter((c) => !c.is_im && !c.is_private)
     .map((c) => ({ text: { text: `#${c.name}` }, value: c.id })),
-  conversations: () => state.channels.filter((c) => !c.is_im)
-    .map((c) => ({ text: { text: `#${c.name}` }, value: c.id })),
+  conversations: ({ filter }) => state.channels
+    .filter((c) => (filter?.include ?? ["public", "private", "im"]).includes(c.is_im ? "im" : c.is_private ? "private" : "public"))
+    .map((c) => ({ text: { text: c.is_im ? channelTitle(c) : `#${c.name}` }, value: c.id })),
 };
 
 /** users_select, multi_channels_select and their like: options come from the workspace. */
 function places(element) {
   const [, multi, kind] = /^(multi_)?(users|channels|conversations)_select$/.exec(element.type);
-  const list = PLACES[kind]();
+  const list = PLACES[kind](element);
   const one = kind.slice(0, -1);
   if (multi) {
     const ids = element[`initial_${kind}`] ?? [];
     const input = choices(element, "checkbox", { list, boxed: true, initial: ids.map((value) => ({ value })) });
     return { ...input, read: () => ({ type: element.type, [`selected_${kind}`]: input.chosen().map((o) => o.value) }) };
   }
-  const initial = element[`initial_${one}`];
+  const here = element.default_to_current_conversation ? state.channel : null;
+  const initial = element[`initial_${one}`] ?? here;
   const input = select({ ...element, initial_option: initial && { value: initial } }, list, null);
   return { ...input, read: () => ({ type: element.type, [`selected_${one}`]: input.chosen()?.value ?? null }) };
 }

@@ -7,6 +7,7 @@ import { connect } from "./live.js";
 import { MessageList } from "./messages.js";
 import { renderHome, showModal } from "./modal.js";
 import { authorName } from "./row.js";
+import { Prompts } from "./prompts.js";
 import { Sidebar } from "./sidebar.js";
 import { channelById, channelTitle, loadHistory, loadState, mentionsApp, post, state } from "./state.js";
 import { startTheme } from "./theme.js";
@@ -42,6 +43,10 @@ const composer = new Composer({
   onCommand: () => { openByItselfUntil = Date.now() + ANSWER_WAIT_MS; },
   editLast: () => list.editLast(),
 });
+const prompts = new Prompts((message) => {
+  composer.value = message;
+  composer.send();
+});
 const sidebar = new Sidebar({ openChannel, openHome });
 
 /** Keeps channel and thread in the address, so that a reload comes back to them. */
@@ -71,8 +76,16 @@ async function openChannel(id, { focus = true } = {}) {
   sidebar.draw({ home: null });
   drawHead();
   remember();
+  prompts.draw(channelById(id));
+  noticeDirectMessage(channelById(id));
   await fetchChannel();
   if (focus) composer.focus();
+}
+
+/** Slack tells an app when somebody opens the direct message with it. */
+function noticeDirectMessage(channel) {
+  const app = channel.is_im && channel.members.map((id) => state.users.get(id)).find((user) => user?.is_bot);
+  if (app) post("home", { app_id: app.app_id ?? app.id, tab: "messages" });
 }
 
 async function fetchChannel({ keep = false } = {}) {
@@ -155,7 +168,10 @@ function takeChannel(channel) {
   if (at < 0) state.channels.push(channel);
   else state.channels[at] = channel;
   sidebar.draw();
-  if (channel.id === state.channel) drawHead();
+  thread.drawHead();
+  if (channel.id !== state.channel) return;
+  drawHead();
+  prompts.draw(channel);
 }
 
 function takeEvent(event) {
@@ -216,7 +232,7 @@ async function start() {
   startTheme(byId("theme-button"));
   byId("help-button").append(icon("help"));
   byId("help-button").addEventListener("click", openHelp);
-  byId("channel-foot").append(composer.element);
+  byId("channel-foot").append(prompts.element, composer.element);
   await loadState(new URLSearchParams(location.search).get("user"));
   drawBanner(true);
   startKeys();

@@ -223,6 +223,7 @@ export class MessageList {
     else if ((event.key === "Enter" || event.key === "t") && !this.hooks.inThread && !row.message.ephemeral) {
       this.hooks.openThread(row.message);
     } else if (event.key === "r" && !row.message.ephemeral) row.openReactions();
+    else if (event.key === "m" && !row.message.ephemeral) row.openShortcuts();
     else if (event.key === "e" && row.mine) this.#edit(row);
     else if (event.key === "Delete" && row.mine) this.#remove(row);
     else return;

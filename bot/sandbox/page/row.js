@@ -97,6 +97,15 @@ export class MessageRow {
     openMenu(anchor, items, { className: "menu-emoji", label: "Reactions" });
   }
 
+  /** The message shortcuts of the apps, as in Slack's own message menu. */
+  openShortcuts(anchor = this.article) {
+    const items = state.shortcuts.map((shortcut) => ({
+      node: [h("span", { text: shortcut.name }), h("span", { class: "menu-note", text: shortcut.app })],
+      run: () => this.#shortcut(shortcut),
+    }));
+    if (items.length) openMenu(anchor, items, { className: "menu-shortcuts", label: "Message shortcuts" });
+  }
+
   #avatar() {
     const user = state.users.get(this.message.user);
     const { username, icon: shown } = this.message;
@@ -192,7 +201,17 @@ export class MessageRow {
       buttons.push(iconButton("edit", "Edit", () => hooks.edit(this)));
       buttons.push(iconButton("trash", "Delete", () => hooks.remove(this)));
     }
+    if (state.shortcuts.length && !message.ephemeral && !message.deleted) {
+      const more = iconButton("more", "More message shortcuts", () => this.openShortcuts(more), { "aria-haspopup": "menu" });
+      buttons.push(more);
+    }
     return h("div", { class: "toolbar", role: "toolbar", "aria-label": "Message actions" }, buttons);
+  }
+
+  async #shortcut({ app_id: appId, callback_id: callbackId }) {
+    const { channel, ts } = this.message;
+    const answer = await post("shortcut", { channel, ts, app_id: appId, callback_id: callbackId });
+    if (!answer.ok) toast(`The app did not take this: ${answer.error}`);
   }
 
   async #react(name) {

@@ -7,6 +7,7 @@ export const state = {
   channels: [],
   mentions: [],
   commands: [],
+  shortcuts: [],
   info: {},
   /** Id of the channel on screen; null while an app's home is shown. */
   channel: null,
@@ -55,6 +56,7 @@ export async function loadState(user) {
     channels: loaded.channels,
     mentions: loaded.mentions ?? [],
     commands: loaded.commands ?? [],
+    shortcuts: loaded.shortcuts ?? [],
     info: loaded.info ?? {},
   });
 }

@@ -41,13 +41,22 @@ export class ThreadPane {
       state.thread = { channel, ts };
       this.composer.value = "";
       this.list.clear();
-      byId("thread-channel").textContent = `${channelById(channel)?.is_im ? "" : "#"}${channelTitle(channelById(channel))}`;
+      this.drawHead();
       this.pane.hidden = false;
       this.status.show(state.thread);
       this.onToggle();
       await this.refetch();
     }
     if (focus) this.composer.focus();
+  }
+
+  /** Names the place, and the thread where its app gave it a title. */
+  drawHead() {
+    if (!state.thread) return;
+    const channel = channelById(state.thread.channel);
+    const place = `${channel?.is_im ? "" : "#"}${channelTitle(channel)}`;
+    const title = channel?.titles?.[state.thread.ts];
+    byId("thread-channel").textContent = title ? `${title} · ${place}` : place;
   }
 
   /** Loads the thread again, for its opening and after a lost connection. */

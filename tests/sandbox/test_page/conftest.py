@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -16,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from bot.sandbox.config import MentionShortcut, WorkspaceConfig
+from bot.sandbox.config import AppConfig, MentionShortcut, ShortcutConfig, WorkspaceConfig
 from bot.sandbox.server import Sandbox
 
 CHROMIUM = "/usr/bin/chromium"
@@ -51,8 +50,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """A workspace with two country agents to mention, and no rate limits."""
-    config = replace(WorkspaceConfig(), mentions=MENTIONS, info={"model": "scripted"}, rate_limits=False)
+    """A workspace with two country agents to mention, an app with all ways in, and no rate limits."""
+    app = AppConfig(shortcuts=(ShortcutConfig("assess_message", "Assess this message"),), agent=True)
+    config = WorkspaceConfig(apps=(app,), mentions=MENTIONS, info={"model": "scripted"}, rate_limits=False)
     async with Sandbox(config) as running:
         yield running
 
