@@ -9,7 +9,7 @@ import unicodedata
 from bot.assessment.references import Review
 from bot.evidence.table import fold
 
-__all__ = ["normalise", "remove_foreign_terms"]
+__all__ = ["foreign_runs", "normalise", "remove_foreign_terms"]
 
 UNESCAPE_ROUNDS = 4
 """Times that ``&amp;amp;lt;`` is resolved: deeper nesting is an attack, and its rest stays inert text."""
@@ -86,6 +86,11 @@ _LOOKALIKES = str.maketrans(
     "ABESZIJKMHOPCTYXbaesijkmopctyxbdqwhABEZHIKMNOPTYXaiknopux",
 )
 """Cyrillic and Greek letters that look like Latin ones."""
+
+
+def foreign_runs(text: str) -> list[str]:
+    """The stretches of letters outside the Latin script."""
+    return [] if text.isascii() else [run.strip() for run in _RUN.findall(text)]
 
 
 def remove_foreign_terms(text: str, review: Review) -> str | None:

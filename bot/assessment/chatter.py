@@ -6,7 +6,7 @@ import re
 
 from bot.assessment.references import Review
 
-__all__ = ["is_chatter", "strip_template_words"]
+__all__ = ["is_chatter", "leaks_instructions", "strip_template_words"]
 
 
 def _rules(*rules: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
@@ -152,6 +152,15 @@ def _kind_of_chatter(text: str) -> str:
         for needle, pattern in rules:
             if needle in lowered and pattern.search(text):
                 return kind
+    return ""
+
+
+def leaks_instructions(text: str) -> str:
+    """The words that show what the model was told, or an empty string."""
+    lowered = text.lower()
+    for needle, pattern in _ANYWHERE["instruction_leak"]:
+        if needle in lowered and (match := pattern.search(text)):
+            return match[0]
     return ""
 
 
