@@ -17,6 +17,7 @@ from bot.admission import Admission
 from bot.assessment.engine import Assignment, Engine
 from bot.assessment.events import CardChanged, Checkpointed, Event, Finished, Part, Report, StatusChanged
 from bot.assessment.formats import Format
+from bot.assessment.open_answers import OpenAnswers
 from bot.assessment.titles import headline
 from bot.jobs import HandOverError, TurnRun
 from bot.llm.port import ModelError
@@ -83,6 +84,7 @@ class Answering:
             return
         log.warning("answer.given_up", turn_id=run.turn.turn_id, reason=reason)
         answer = _Answer(self, run, persona)
+        await self.engine.cancel(answer.open_answers)
         await answer.writer.fail(answer.card(), cards.failure(cards.GAVE_UP, run.turn.turn_id))
         await self.admission.release(run.turn, forgive=True)
 
@@ -98,6 +100,8 @@ class _Answer:
         self.format = answering.formats(turn.format)
         self.as_of = datetime.fromtimestamp(turn.asked_at, UTC)
         self.headline = headline(turn.question)
+        self.open_answers = OpenAnswers(run.stored.checkpoints)
+        """What the provider writes on when this run ends early: for the next run, unless there is none."""
         self.shown = CardChanged("", answering.engine.first_banners(turn.question))
         self.writer = ThreadWriter(
             answering.api,
@@ -124,7 +128,7 @@ class _Answer:
 
     async def go(self) -> Outcome:
         """Race the answer against a stop and the end of this process."""
-        run = self.run
+        answering, run = self.answering, self.run
         card: asyncio.Task[str] | None = None
         try:
             card = asyncio.create_task(self.writer.post_card(self.card(running=True)))
@@ -142,6 +146,7 @@ class _Answer:
                 return work.result()
             if stopped.done() and not stopped.cancelled():
                 return await self._stopped(stopped.result())
+            await self._keep_unsaved()
             if delivery.done() and not delivery.cancelled():
                 raise delivery.result()
             raise HandOverError(f"turn {run.turn.turn_id} is handed over")
@@ -150,9 +155,11 @@ class _Answer:
         except SlackGoneError as error:
             # There is nobody left to tell.
             log.warning("answer.channel_gone", method=error.method, code=error.code)
+            await answering.engine.cancel(self.open_answers)
             return Outcome.FAILED
         except ModelError as error:
             log.warning("answer.failed", error=type(error).__name__)
+            await answering.engine.cancel(self.open_answers)
             await self.writer.fail(self.card(), cards.failure(error.user_message, run.turn.turn_id))
             return Outcome.FAILED
         finally:
@@ -170,7 +177,8 @@ class _Answer:
         answering, run = self.answering, self.run
         assignment = Assignment(run.turn.turn_id, self.persona, self.format, run.turn.question, self.as_of)
         report: Report | None = None
-        async with aclosing(answering.engine.run(assignment, run.stored.checkpoints)) as events:
+        events_of_run = answering.engine.run(assignment, run.stored.checkpoints, self.open_answers)
+        async with aclosing(events_of_run) as events:
             async for event in events:
                 # The model is asked at once; in a busy channel the card may have to wait for its slot.
                 await asyncio.shield(card)
@@ -207,8 +215,17 @@ class _Answer:
                 self.shown = event
                 await self.writer.update_card(self.card(running=True))
 
+    async def _keep_unsaved(self) -> None:
+        """Whoever goes on needs what this run had made, and the names of the answers it leaves open."""
+        for key, data in self.open_answers.unsaved.items():
+            await self.answering.store.save_checkpoint(self.run.lease, key, data)
+
     async def _stopped(self, user_id: str) -> Outcome:
-        await self.writer.interrupt(self.card(), cards.stopped(user_id, self.run.turn.turn_id))
+        # Side by side: the provider may take its time, and the reader sees the end at once.
+        await asyncio.gather(
+            self.answering.engine.cancel(self.open_answers),
+            self.writer.interrupt(self.card(), cards.stopped(user_id, self.run.turn.turn_id)),
+        )
         return Outcome.STOPPED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -22,6 +23,7 @@ __all__ = ["DemoModel", "ModelStack", "NotConfiguredError", "endpoints_of", "mod
 REASONING_TOKENS = 4_000
 """Tokens a reasoning model may think in addition to what it writes, at low effort: providers count both
 against the same limit, and an answer cut off by its own thoughts is lost."""
+OPENAI_HOST = "api.openai.com"
 DEMO_FIRST_TOKEN_SECONDS = 120.0
 """Seconds: a small model on two busy cores reads a long question slowly."""
 FALLBACK_WAIT_SECONDS = 1.0
@@ -136,7 +138,17 @@ def _endpoint(
         timeouts=ModelTimeouts(
             settings.connect_seconds, settings.first_token_seconds, settings.stall_seconds
         ),
+        background=_in_background(settings, url, api),
     )
+
+
+def _in_background(settings: Settings, url: str | None, api: Literal["responses", "chat"]) -> bool:
+    """Whether answers are to outlive their connection: Chat Completions has no such thing, and of the servers
+    that speak the Responses API only OpenAI's own is known to.
+    """
+    if api == "chat" or settings.background == "off":
+        return False
+    return settings.background == "on" or url is None or urlsplit(url).hostname == OPENAI_HOST
 
 
 def _demo_endpoint(local: DemoModel) -> ModelEndpoint:

@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         default="responses",
         description="`responses` (OpenAI's Responses API) or `chat` (Chat Completions: most other servers).",
     )
+    background: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Background responses: an answer goes on at the provider, stored there, when a process "
+        "dies, and the next one reads on. `auto`: with OpenAI itself; `on`: any Responses API; `off`: never.",
+    )
     fallback_model: str | None = Field(
         default=None,
         min_length=1,

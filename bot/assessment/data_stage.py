@@ -11,11 +11,12 @@ from bot.assessment import demo, prompts
 from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
 from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.events import CardChanged
+from bot.assessment.open_answers import OpenAnswer
 from bot.assessment.printing import Data
 from bot.assessment.reporting import banners
 from bot.assessment.run import Run
 from bot.assessment.values import Outlook, Plan, Watch
-from bot.llm.port import Finished, JsonSchema, ModelConfigurationError, ModelError, Role
+from bot.llm.port import Finished, JsonSchema, ModelConfigurationError, ModelError, ModelForgottenError, Role
 
 __all__ = ["DataStage"]
 
@@ -125,16 +126,17 @@ class DataStage:
             run.accounts.counts[f"unreadable_{name}"] += 1
             asked = prompts.repair_instruction(instruction, ["It was not the JSON object asked for."])
         run.checkpoint(name, data)
+        run.settled(name)
         return data
 
     async def _collect(self, name: str, instruction: str, schema: JsonSchema, max_tokens: int) -> str:
         run = self._run
         call = run.call(name, Role.PLAN, instruction, max_tokens, schema=schema)
 
-        async def attempt() -> str:
+        async def read(begun: OpenAnswer | None) -> str:
             pieces: list[str] = []
             left = max_tokens * CHARS_A_TOKEN
-            async with run.calls.slot(run.priority(name)), aclosing(run.model.stream(call)) as stream:
+            async with aclosing(run.stream(call, begun)) as stream:
                 async for item in stream:
                     if isinstance(item, Finished):
                         run.accounts.add(item)
@@ -146,6 +148,15 @@ class DataStage:
                         run.accounts.counts["endless"] += 1
                         break
             return "".join(pieces)
+
+        async def attempt() -> str:
+            async with run.calls.slot(run.priority(name)):
+                if (begun := run.begun(name)) is not None:
+                    try:
+                        return await read(begun)
+                    except ModelForgottenError:
+                        run.lost(name)
+                return await read(None)
 
         return await run.retried(name, attempt)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,7 @@ from bot.assessment.formats import SectionSpec
 from bot.assessment.section_checks import find_defect, mend
 from bot.assessment.wording import Tables, clean, jaccard
 from bot.errors import CountryAgentsError
-from bot.llm.port import Finished, FinishReason, Model, ModelCall, Usage
+from bot.llm.port import Finished, FinishReason, Model, ModelCall, ModelForgottenError, Usage
 
 __all__ = ["CHARS_A_TOKEN", "Accounts", "Draft", "UnusableDraftError", "repair_draft", "write_draft"]
 
@@ -111,15 +111,25 @@ class Draft:
 
 
 async def write_draft(
-    draft: Draft, model: Model, call: ModelCall, tables: Tables, accounts: Accounts, *, started: asyncio.Event
+    draft: Draft,
+    answer: AsyncGenerator[str | Finished, None],
+    call: ModelCall,
+    tables: Tables,
+    accounts: Accounts,
+    *,
+    started: asyncio.Event,
+    units_before: int | None = None,
 ) -> None:
-    """One attempt at a section: stream, parse, clean, extend the draft. Raises ``ModelError`` where the
-    model fails and ``UnusableDraftError`` where nothing of its text can be shown.
+    """One attempt at a section: take the call's ``answer`` in, parse, clean, extend the draft. Raises
+    ``ModelError`` where the model fails and ``UnusableDraftError`` where nothing of its text can be shown.
+
+    ``units_before``: of an answer that an earlier run began, how many units the draft had then. What the
+    draft has since then must come out of it again; ``ModelForgottenError`` where it does not.
     """
-    intake = _Intake(draft, call, tables, accounts)
-    begun_with = len(draft.units)
+    begun_with = len(draft.units) if units_before is None else units_before
+    intake = _Intake(draft, call, tables, accounts, begun_with)
     reason = FinishReason.STOP
-    async with aclosing(model.stream(call)) as stream:
+    async with aclosing(answer) as stream:
         async for item in stream:
             if isinstance(item, Finished):
                 reason = item.reason
@@ -149,15 +159,9 @@ async def repair_draft(
         instruction = f"{call.instruction}\nThe section so far:\n{so_far}\n{defect.request}"
         # Begun with what is there, so that a repair cannot repeat it.
         addition = Draft(draft.spec, draft.units)
+        again = replace(call, instruction=instruction, name=f"{call.name}-repair", opening="")
         try:
-            await write_draft(
-                addition,
-                model,
-                replace(call, instruction=instruction, name=f"{call.name}-repair", opening=""),
-                tables,
-                accounts,
-                started=asyncio.Event(),
-            )
+            await write_draft(addition, model.stream(again), again, tables, accounts, started=asyncio.Event())
         except UnusableDraftError:
             return
         written = addition.units[len(draft.units) :]
@@ -189,11 +193,15 @@ def _as_markdown(units: Iterable[Unit]) -> list[str]:
 class _Intake:
     """Takes a call's text into a draft, piece by piece."""
 
-    def __init__(self, draft: Draft, call: ModelCall, tables: Tables, accounts: Accounts) -> None:
+    def __init__(
+        self, draft: Draft, call: ModelCall, tables: Tables, accounts: Accounts, units_before: int
+    ) -> None:
         self._draft = draft
+        self._known = draft.units[units_before:]
+        """Units of the draft that this answer gave an earlier run, and gives again."""
         self._counts = accounts.counts
         self._parser = SectionParser()
-        self._filter = _UnitFilter(draft.spec, tables, accounts, draft.units)
+        self._filter = _UnitFilter(draft.spec, tables, accounts, draft.units[:units_before])
         self._left = call.max_output_tokens * CHARS_A_TOKEN
         self._head = ""
         self._is_json: bool | None = None
@@ -221,11 +229,20 @@ class _Intake:
         if not whole:
             self._counts["cut_off"] += 1
             rest = _whole(rest)
-        self._draft.extend(self._filter.accept(rest))
+        self._extend(rest)
+        if self._known:
+            raise ModelForgottenError("the answer ends before what was shown of it")
 
     def _give(self, text: str) -> None:
         if units := self._parser.feed(text):
-            self._draft.extend(self._filter.accept(units))
+            self._extend(units)
+
+    def _extend(self, units: Iterable[Unit]) -> None:
+        accepted = self._filter.accept(units)
+        known, self._known = self._known[: len(accepted)], self._known[len(accepted) :]
+        if accepted[: len(known)] != known:
+            raise ModelForgottenError("what was shown does not come out of the answer again")
+        self._draft.extend(accepted[len(known) :])
 
 
 class _UnitFilter:

@@ -14,6 +14,7 @@ from typing import Any
 from bot.assessment.data_stage import DataStage
 from bot.assessment.display import Display
 from bot.assessment.events import Event, Finished
+from bot.assessment.open_answers import OpenAnswers
 from bot.assessment.reporting import banners
 from bot.assessment.run import Assignment, EngineSettings, Run
 from bot.assessment.section_stage import SectionStage
@@ -37,13 +38,20 @@ class Engine:
         return banners(table_of_claims(question), Plan(), self._settings.demo_label)
 
     async def run(
-        self, assignment: Assignment, checkpoints: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        assignment: Assignment,
+        checkpoints: Mapping[str, Mapping[str, Any]] | None = None,
+        answers: OpenAnswers | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yield the assessment's events; ``Finished`` is the last. Raises ``ModelError`` where there
         is nothing to show. ``checkpoints``: what an earlier run yielded as ``Checkpointed``, by key;
         finished work is not paid for again, and the same text comes out for it.
+
+        ``answers``: for a caller whose runs are taken over. Answers then go on at a provider that can do so
+        when the generator is closed: for the next run, which needs ``answers.unsaved`` among its checkpoints,
+        or to be ended with ``cancel``.
         """
-        run = Run(self._model, self._settings, assignment, checkpoints or {})
+        run = Run(self._model, self._settings, assignment, checkpoints or {}, answers)
         data = DataStage(run)
         sections = SectionStage(run, data)
         display = Display(run, data, sections)
@@ -59,4 +67,12 @@ class Engine:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *run.cancelling, return_exceptions=True)
+            if answers is not None:
+                answers.unsaved = run.unsaved()
+
+    async def cancel(self, answers: OpenAnswers) -> None:
+        """End at the provider what a closed run left open, so that it costs no more. Best effort; takes two
+        seconds at most and never raises.
+        """
+        await asyncio.gather(*map(self._model.cancel, answers.points))

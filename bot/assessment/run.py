@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
+
+import structlog
 
 from bot.assessment import prompts
 from bot.assessment.drafting import Accounts, UnusableDraftError
 from bot.assessment.events import Checkpointed, Event
 from bot.assessment.formats import Format
 from bot.assessment.lexicon import Lexicon
+from bot.assessment.open_answers import OPEN_ANSWERS, OpenAnswer, OpenAnswers
 from bot.assessment.printing import source_call
 from bot.assessment.slots import CallSlots
 from bot.assessment.titles import headline, title_slots
 from bot.assessment.values import Plan
 from bot.assessment.wording import Tables, material_of
 from bot.evidence.table import table_of_claims
-from bot.llm.port import JsonSchema, Model, ModelCall, ModelError, ModelRateLimitedError, Role, Usage
+from bot.llm.port import (
+    Finished,
+    JsonSchema,
+    Model,
+    ModelCall,
+    ModelError,
+    ModelRateLimitedError,
+    ResumePoint,
+    Role,
+    Usage,
+)
 from bot.retrying import RetryPolicy, retrying
 from bot.turns import Question
 from personas.persona import Persona
 
 __all__ = ["Assignment", "EngineSettings", "Run"]
+
+log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
@@ -63,8 +79,12 @@ class Run:
         settings: EngineSettings,
         assignment: Assignment,
         checkpoints: Mapping[str, Mapping[str, Any]],
+        answers: OpenAnswers | None = None,
     ) -> None:
         self.model = model
+        self._answers = answers
+        self.cancelling: set[asyncio.Task[None]] = set()
+        """Answers being ended at the provider."""
         self.settings = settings
         self.assignment = assignment
         self.checkpoints = checkpoints
@@ -90,6 +110,17 @@ class Run:
     def checkpoint(self, key: str, data: Mapping[str, Any]) -> None:
         """Let the consumer keep work that must not be paid for twice."""
         self.put(Checkpointed(key, data))
+
+    def unsaved(self) -> dict[str, Mapping[str, Any]]:
+        """The checkpoints that the consumer did not take, and how far the open answers were read at last."""
+        left: dict[str, Mapping[str, Any]] = {}
+        while not self.outbox.empty():
+            event = self.outbox.get_nowait()
+            if isinstance(event, Checkpointed):
+                left[event.key] = event.data
+        if self._answers is not None and self._answers.stored:
+            left[OPEN_ANSWERS] = self._answers.to_json()
+        return left
 
     def tables(self, plan: Plan | None) -> Tables:
         """The ids a call may use; without a plan there are no judgments to refer to."""
@@ -128,6 +159,71 @@ class Run:
             schema=schema,
             opening=opening,
         )
+
+    def begun(self, name: str) -> OpenAnswer | None:
+        """The answer to this call that an earlier run was reading, if there is one, for ``stream`` to go on
+        with. Offered once.
+        """
+        return None if self._answers is None else self._answers.take_up(name)
+
+    def stream(
+        self, call: ModelCall, begun: OpenAnswer | None = None, *, units_before: int = 0
+    ) -> AsyncGenerator[str | Finished, None]:
+        """The whole answer to a call (``Model.stream``). Where the provider goes on writing without us, it is
+        checkpointed how far the answer was read, and one that was ``begun`` is read on; raises
+        ``ModelForgottenError`` where that cannot be had any more. Who has kept the text says ``settled``.
+        """
+        if self._answers is None:
+            return self.model.stream(call)
+        return self._resumable(self._answers, call, begun, units_before)
+
+    async def _resumable(
+        self, answers: OpenAnswers, call: ModelCall, begun: OpenAnswer | None, units_before: int
+    ) -> AsyncGenerator[str | Finished, None]:
+        text, finished = "", False
+        if begun is not None:
+            text, units_before = begun.text, begun.units_before
+            call = replace(call, resume=begun.point)
+        try:
+            if text:
+                yield text
+            async with aclosing(self.model.resumable(call)) as items:
+                async for item in items:
+                    if isinstance(item, ResumePoint):
+                        if answers.note(call.name, OpenAnswer(item, text, units_before)):
+                            self.checkpoint(OPEN_ANSWERS, answers.to_json())
+                        continue
+                    if isinstance(item, str):
+                        text += item
+                    finished = isinstance(item, Finished)
+                    yield item
+        except ModelError:
+            answers.close(call.name)  # whoever raised it has ended the answer as well
+            raise
+        except GeneratorExit:
+            # Closed by its reader, who has had enough of it. A run that is cancelled does not come by here:
+            # that hits it while it waits for text, and the answer goes on for whoever takes the turn over.
+            if not finished:
+                self.drop(call.name)
+            raise
+
+    def lost(self, name: str) -> None:
+        """An answer that was begun cannot be read on: the call is made again."""
+        self.settled(name)
+        log.warning("answer.not_resumed", turn_id=self.assignment.turn_id, call=name)
+
+    def settled(self, name: str) -> None:
+        """The answer's text is checkpointed in another form, or of no use."""
+        if self._answers is not None:
+            self._answers.close(name)
+
+    def drop(self, name: str) -> None:
+        """Nobody wants the rest of the answer: end it at the provider, in the background."""
+        answer = None if self._answers is None else self._answers.close(name)
+        if answer is not None:
+            task = asyncio.create_task(self.model.cancel(answer.point), name=f"cancel-{name}")
+            self.cancelling.add(task)
+            task.add_done_callback(self.cancelling.discard)
 
     def priority(self, key: str) -> int:
         """Rank of a call in display order: the outlook behind section 4, which it closes, and so on."""

@@ -11,8 +11,9 @@ from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft, UnusableDraftError, repair_draft, write_draft
 from bot.assessment.formats import SectionSpec
 from bot.assessment.run import Run
+from bot.assessment.wording import Tables
 from bot.errors import CountryAgentsError
-from bot.llm.port import ModelConfigurationError, ModelError, Role
+from bot.llm.port import ModelCall, ModelConfigurationError, ModelError, ModelForgottenError, Role
 
 __all__ = ["SectionStage"]
 
@@ -59,6 +60,7 @@ class SectionStage:
         else:
             draft.finish()
             self.checkpoint(draft)
+            run.settled(f"section-{spec.key}")
 
     async def _write_draft(self, draft: Draft) -> None:
         run, spec = self._run, draft.spec
@@ -69,19 +71,40 @@ class SectionStage:
         whole = run.call(name, Role.SECTION, instruction, spec.max_tokens, opening=opening)
 
         async def attempt() -> None:
-            draft.units = draft.units[: draft.shown]  # of an attempt that broke off, only what is shown stays
-            call = whole
-            if draft.units:
-                shown = [f"- {unit.text}" if unit.kind is Kind.BULLET else unit.text for unit in draft.units]
-                rest = prompts.continue_instruction(instruction, shown)
-                call = run.call(name, Role.SECTION, rest, spec.max_tokens)
             async with run.calls.slot(run.priority(spec.key)):
-                await write_draft(draft, run.model, call, tables, run.accounts, started=run.started)
+                if not await self._read_on(draft, whole, tables):
+                    draft.units = draft.units[: draft.shown]  # of what broke off, only what is shown stays
+                    call = whole
+                    if draft.units:
+                        rest = prompts.continue_instruction(instruction, _as_lines(draft.units))
+                        call = run.call(name, Role.SECTION, rest, spec.max_tokens)
+                    answer = run.stream(call, units_before=len(draft.units))
+                    await write_draft(draft, answer, call, tables, run.accounts, started=run.started)
                 if not draft.on_screen:
                     draft.hold()
                     await repair_draft(draft, run.model, whole, tables, run.accounts)
 
         await run.retried(name, attempt)
+
+    async def _read_on(self, draft: Draft, call: ModelCall, tables: Tables) -> bool:
+        """Go on with the answer that an earlier run was reading; False where there is none any more."""
+        run = self._run
+        if (begun := run.begun(call.name)) is None:
+            return False
+        try:
+            await write_draft(
+                draft,
+                run.stream(call, begun),
+                call,
+                tables,
+                run.accounts,
+                started=run.started,
+                units_before=begun.units_before,
+            )
+        except ModelForgottenError:
+            run.lost(call.name)
+            return False
+        return True
 
     def _give_up(self, draft: Draft, error: CountryAgentsError) -> None:
         """The section stays as far as it came; the reader is told."""
@@ -89,3 +112,8 @@ class SectionStage:
         problem = f"Section {draft.spec.key} {part}. {error.user_message}"
         self._run.problems.append(problem)
         draft.finish(problem)
+        self._run.settled(f"section-{draft.spec.key}")
+
+
+def _as_lines(units: list[Unit]) -> list[str]:
+    return [f"- {unit.text}" if unit.kind is Kind.BULLET else unit.text for unit in units]

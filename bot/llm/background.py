@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -94,6 +94,8 @@ class BackgroundDecoder(ResponsesDecoder):
 
     def __init__(self, max_output_tokens: int, *, after: int | None = None) -> None:
         super().__init__(max_output_tokens)
+        self.created = False
+        """The server has begun the answer."""
         self.response_id = ""
         """Set if the server runs the answer in the background."""
         self.sequence_number = after
@@ -108,6 +110,7 @@ class BackgroundDecoder(ResponsesDecoder):
             return ""
         text = ""
         if name == b"response.created" or event.get("type") == "response.created":
+            self.created = True
             response = event["response"]
             self.response_id = str(response["id"]) if response.get("background") else ""
         else:
@@ -122,9 +125,16 @@ class BackgroundAnswer:
     """One answer, over as many connections as it takes."""
 
     def __init__(
-        self, client: openai.AsyncOpenAI, endpoint: ModelEndpoint, call: ModelCall, create: Create
+        self,
+        client: openai.AsyncOpenAI,
+        endpoint: ModelEndpoint,
+        call: ModelCall,
+        create: Create,
+        leaving: set[asyncio.Task[None]],
     ) -> None:
+        """``leaving`` holds what goes on after ``read`` was closed, for the client's owner to await."""
         self._client = client
+        self._leaving = leaving
         self._endpoint = endpoint
         self._account = endpoint_id(endpoint)
         self._call = call
@@ -132,6 +142,8 @@ class BackgroundAnswer:
         self._limit = output_limit(call, endpoint.roles[call.role])
         self._point = call.resume
         """How far the reader is; ``None`` until the server has named the answer."""
+        self._told = call.resume is not None
+        """The caller knows how to resume or cancel the answer, or that it ended."""
         self._characters = call.resume.characters if call.resume else 0
         self._noted_at = float("-inf")
         self._too_old = False
@@ -146,9 +158,11 @@ class BackgroundAnswer:
             before = self._point
             items = self._whole() if self._too_old else self._connection()
             try:
-                async with contextlib.aclosing(items):
-                    async for item in items:
-                        yield item
+                with self._ended_unless_told():
+                    async with contextlib.aclosing(items):
+                        async for item in items:
+                            self._told = self._told or not isinstance(item, str)
+                            yield item
             except _TooOldError:
                 self._too_old = True
                 self._report("too old to be streamed")
@@ -174,28 +188,80 @@ class BackgroundAnswer:
         self._decoder = BackgroundDecoder(self._limit, after=point.sequence_number if point else None)
         async with contextlib.AsyncExitStack() as stack:
             if point is None:
-                response = await self._create(self._call, stack, self._deadline, in_background=True)
+                reading, text = await self._begin(stack)
             else:
-                response = await self._join(point, stack)
-            reading = Reading(
-                response,
-                self._decoder,
-                self._endpoint.timeouts,
-                self._deadline,
-                delivered=self._characters > 0,
-            )
-            stack.push_async_callback(response.close)
-            while not reading.ended:
-                text = await reading.next_read()
+                reading, text = self._reading(await self._join(point, stack), stack), ""
+            while True:
                 self._characters += len(text)
                 point = self._moved()
                 if text:
                     yield text
                 if point is not None:
                     yield point
+                if reading.ended:
+                    break
+                text = await reading.next_read()
             finished = reading.finished()
             await reading.drain()
         yield self._signed(finished)
+
+    async def _begin(self, stack: contextlib.AsyncExitStack) -> tuple[Reading, str]:
+        """Ask for the answer; once the server has named it. A caller who leaves meanwhile does not stop the
+        request, which the provider may have taken already: it would go on with an answer that nobody can end.
+        """
+        own = contextlib.AsyncExitStack()
+        beginning = asyncio.create_task(self._begin_now(own), name="begin-answer")
+        try:
+            begun = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            self._leave(self._end_unknown(beginning, own))
+            raise
+        except BaseException:
+            await own.aclose()
+            raise
+        stack.push_async_exit(own)
+        return begun
+
+    async def _begin_now(self, stack: contextlib.AsyncExitStack) -> tuple[Reading, str]:
+        response = await self._create(self._call, stack, self._deadline, in_background=True)
+        reading, text = self._reading(response, stack), ""
+        while not (self._decoder.created or text or reading.ended):
+            text = await reading.next_read()
+        return reading, text
+
+    def _reading(self, response: openai.AsyncAPIResponse[Any], stack: contextlib.AsyncExitStack) -> Reading:
+        stack.push_async_callback(response.close)
+        delivered = self._characters > 0
+        timeouts = self._endpoint.timeouts
+        return Reading(response, self._decoder, timeouts, self._deadline, delivered=delivered)
+
+    @contextlib.contextmanager
+    def _ended_unless_told(self) -> Iterator[None]:
+        """A caller who leaves without the answer's id can neither resume nor cancel it."""
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            if self._point is not None and not self._told:
+                self._leave(cancel_answer(self._client, self._point.response_id))
+            raise
+
+    def _leave(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Let something go on after ``read`` was closed."""
+        task = asyncio.create_task(ending, name="end-answer")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _end_unknown(
+        self, beginning: asyncio.Task[tuple[Reading, str]], stack: contextlib.AsyncExitStack
+    ) -> None:
+        """Cancel an answer that its caller left before it had a name."""
+        try:
+            async with stack, asyncio.timeout(HEAD_SECONDS):
+                await beginning
+        except (ModelError, TimeoutError, *VENDOR_ERRORS) as error:
+            log.info("model.not_cancelled", turn=self._call.turn_id, error=type(error).__name__)
+        if self._decoder.response_id and not self._decoder.closed:
+            await cancel_answer(self._client, self._decoder.response_id)
 
     async def _whole(self) -> AsyncGenerator[str | ResumePoint | Finished, None]:
         """Wait for the end of an answer that cannot be streamed; the text the reader lacks, then the end."""

@@ -55,6 +55,8 @@ class OpenAIModel:
         self._endpoint = endpoint
         self._client: openai.AsyncOpenAI | None = None
         self._unknown_fields: set[str] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        """Answers being ended whose reader has gone already."""
 
     @property
     def name(self) -> str:
@@ -81,6 +83,7 @@ class OpenAIModel:
 
     async def aclose(self) -> None:
         """Close all connections; a stream still open ends with a ``ModelError``."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -92,7 +95,9 @@ class OpenAIModel:
             raise ModelForgottenError("the answer to be resumed is not kept at this endpoint")
         items: AsyncGenerator[str | ResumePoint | Finished, None]
         if self._in_background:
-            items = BackgroundAnswer(self._opened(), self._endpoint, call, self._respond).read()
+            items = BackgroundAnswer(
+                self._opened(), self._endpoint, call, self._respond, self._leaving
+            ).read()
         else:
             items = self.stream(call)
         async with contextlib.aclosing(items):

@@ -2,12 +2,13 @@
 
 An answer is written at its own pace whether somebody reads or not; ``GET /v1/responses/{id}`` gives the
 events after ``starting_after`` as a stream, or the whole; ``POST …/cancel`` ends it. The text of the n-th
-answer is ``answer_text(n)``. Faults are attributes, to be set while it runs.
+answer is ``answer_text(n)``, or what a ``script`` says. Faults are attributes, to be set while it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+
+from tests.support.model_replies import CHARACTERS_PER_TOKEN, Reply, Script, parse_request
 
 __all__ = ["BackgroundServer", "answer_text", "serve_background"]
 
@@ -64,8 +67,9 @@ class Kept:
 class BackgroundServer:
     """The server; ``log`` holds a line for each request."""
 
-    def __init__(self, *, words_per_second: float = 100.0) -> None:
+    def __init__(self, *, words_per_second: float = 100.0, script: Script | None = None) -> None:
         self.words_per_second = words_per_second
+        self.script = script
         self.url = ""
         self.key = "test-key"
         self.log: list[str] = []
@@ -83,6 +87,10 @@ class BackgroundServer:
         """``background`` is accepted and ignored, as llama.cpp does."""
         self.unknown_field = False
         """``background`` is answered with a 400."""
+        self.hurried = False
+        """Everything comes at ``words_per_second``, whatever pace the script asked for."""
+        self.named_after_seconds = 0.0
+        """Time until an answer has an id and runs."""
         self.ends_as = "completed"
         self._writers: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
@@ -121,9 +129,13 @@ class BackgroundServer:
             return _error(400, "Unknown parameter: 'background'.", param="background")
         if self.foreground_only:
             body["background"] = None
+        await asyncio.sleep(self.named_after_seconds)
         number = len(self.answers) + 1
         kept = self.answers[f"resp_{number}"] = Kept(f"resp_{number}", body)
-        writer = asyncio.create_task(self._write(kept, answer_text(number)))
+        reply = Reply(answer_text(number))
+        if self.script is not None:
+            reply = self.script(parse_request("responses", body, attempt=1))
+        writer = asyncio.create_task(self._write(kept, reply))
         self._writers.add(writer)
         try:
             return await self._stream(http, kept, after=-1)
@@ -131,15 +143,18 @@ class BackgroundServer:
             if not body.get("background"):
                 writer.cancel()
 
-    async def _write(self, kept: Kept, text: str) -> None:
+    async def _write(self, kept: Kept, reply: Reply) -> None:
         kept.add("response.created", response=kept.whole())
         kept.add("response.in_progress", response=kept.whole())
-        for word in text.split():
-            await asyncio.sleep(1 / self.words_per_second)
+        for word in re.findall(r"\S+\s*|\s+", reply.text):
+            slow = None if self.hurried else reply.tokens_per_second
+            await asyncio.sleep(
+                len(word) / CHARACTERS_PER_TOKEN / slow if slow else 1 / self.words_per_second
+            )
             if kept.status == "cancelled":
                 break
-            kept.text += f"{word} "
-            kept.add("response.output_text.delta", delta=f"{word} ", output_index=0, content_index=0)
+            kept.text += word
+            kept.add("response.output_text.delta", delta=word, output_index=0, content_index=0)
         else:
             kept.status = self.ends_as
             kept.add(f"response.{self.ends_as}", response=kept.whole())
@@ -197,9 +212,11 @@ def _error(status: int, message: str, *, param: str | None = None) -> web.Respon
 
 
 @asynccontextmanager
-async def serve_background(*, words_per_second: float = 100.0) -> AsyncIterator[BackgroundServer]:
+async def serve_background(
+    *, words_per_second: float = 100.0, script: Script | None = None
+) -> AsyncIterator[BackgroundServer]:
     """Run a server in this process."""
-    server = BackgroundServer(words_per_second=words_per_second)
+    server = BackgroundServer(words_per_second=words_per_second, script=script)
     await server.start()
     try:
         yield server

@@ -1,1 +1,0 @@
-"""Morning briefings: when they are due, what they hold, and how each goes out once."""
