@@ -8,17 +8,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
 
 from bot.admission import Admission
 from bot.assessment.engine import Assignment, Engine
-from bot.assessment.events import CardChanged, Checkpointed, Event, Finished, Part, Report, StatusChanged
+from bot.assessment.events import (
+    CardChanged,
+    Checkpointed,
+    Event,
+    Finished,
+    Part,
+    Report,
+    SourcesAdded,
+    StatusChanged,
+)
 from bot.assessment.formats import Format
 from bot.assessment.open_answers import OpenAnswers
 from bot.assessment.titles import headline
+from bot.evidence.items import Retrieval
 from bot.jobs import HandOverError, TurnRun
 from bot.llm.port import ModelError
 from bot.metering import MeteredModel
@@ -102,7 +112,8 @@ class _Answer:
         self.headline = headline(turn.question)
         self.open_answers = OpenAnswers(run.stored.checkpoints)
         """What the provider writes on when this run ends early: for the next run, unless there is none."""
-        self.shown = CardChanged("", answering.engine.first_banners(turn.question))
+        self.assignment = Assignment(turn.turn_id, persona, self.format, turn.question, self.as_of)
+        self.shown = answering.engine.first_card(self.assignment)
         self.writer = ThreadWriter(
             answering.api,
             answering.store.journal(run.lease),
@@ -122,7 +133,7 @@ class _Answer:
             as_of=self.as_of,
             bottom_line=self.shown.bottom_line,
             banners=self.shown.banners,
-            check_line=check_line,
+            check_line=check_line or self.shown.evidence_line,
             stop_turn_id=self.run.turn.turn_id if running else None,
         )
 
@@ -130,9 +141,11 @@ class _Answer:
         """Race the answer against a stop and the end of this process."""
         answering, run = self.answering, self.run
         card: asyncio.Task[str] | None = None
+        # Before anything else: sources take longer than the card, and than most waits for a free place.
+        retrieval = self.answering.engine.retrieve(self.assignment, run.stored.checkpoints)
         try:
             card = asyncio.create_task(self.writer.post_card(self.card(running=True)))
-            work = asyncio.create_task(self._seated_work(card))
+            work = asyncio.create_task(self._seated_work(card, retrieval))
             stopped = asyncio.create_task(run.stop.wait())
             draining = asyncio.create_task(run.draining.wait())
             delivery = asyncio.create_task(self.writer.failed())
@@ -140,7 +153,7 @@ class _Answer:
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await _cancel(tasks - {task for task in tasks if task.done()})
+                await _cancel(tasks)
             await card
             if work.done() and not work.cancelled():
                 return work.result()
@@ -165,19 +178,22 @@ class _Answer:
         finally:
             if card is not None:
                 card.cancel()
+            if retrieval is not None:
+                await retrieval.aclose()
             await self.writer.aclose()
 
-    async def _seated_work(self, card: asyncio.Task[str]) -> Outcome:
+    async def _seated_work(self, card: asyncio.Task[str], retrieval: Retrieval | None) -> Outcome:
         async with self.answering.admission.seated(
             self.run.turn, lambda position: self.writer.set_status(position_line(position))
         ):
-            return await self._work(card)
+            return await self._work(card, retrieval)
 
-    async def _work(self, card: asyncio.Task[str]) -> Outcome:
+    async def _work(self, card: asyncio.Task[str], retrieval: Retrieval | None) -> Outcome:
         answering, run = self.answering, self.run
-        assignment = Assignment(run.turn.turn_id, self.persona, self.format, run.turn.question, self.as_of)
         report: Report | None = None
-        events_of_run = answering.engine.run(assignment, run.stored.checkpoints, self.open_answers)
+        events_of_run = answering.engine.run(
+            self.assignment, run.stored.checkpoints, self.open_answers, retrieval=retrieval
+        )
         async with aclosing(events_of_run) as events:
             async for event in events:
                 # The model is asked at once; in a busy channel the card may have to wait for its slot.
@@ -188,7 +204,9 @@ class _Answer:
                     await self._take(event)
         if report is None:
             raise RuntimeError("the engine ended without its last event")
-        delivered = await self.writer.finish(cards.footer(report, run.turn.turn_id))
+        footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links)
+        delivered = await self.writer.finish(footer)
+        self.shown = replace(self.shown, banners=report.banners)
         await self.writer.update_card(self.card(check_line=report.check_line))
         log.info(
             "answer.finished",
@@ -209,6 +227,8 @@ class _Answer:
                 self.writer.write(event)
             case Checkpointed():
                 await self.answering.store.save_checkpoint(self.run.lease, event.key, event.data)
+            case SourcesAdded():
+                self.writer.allow_links(event.urls)
             case StatusChanged():
                 self.writer.set_status(event.status)
             case CardChanged():

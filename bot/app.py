@@ -18,6 +18,7 @@ from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
+from bot.evidence.items import EvidenceDesk
 from bot.jobs import Queue, queue_name
 from bot.llm.pacing import ProviderPause
 from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_stack
@@ -66,9 +67,15 @@ class SlackPace:
 
 
 def engine_of(
-    settings: Settings, local: DemoModel | None, pause_of: Callable[[str], ProviderPause] | None = None
+    settings: Settings,
+    local: DemoModel | None,
+    pause_of: Callable[[str], ProviderPause] | None = None,
+    *,
+    evidence: EvidenceDesk | None = None,
 ) -> tuple[Engine, ModelStack]:
-    """The engine and the models behind it; close those. ``pause_of``: see ``model_stack``."""
+    """The engine and the models behind it; close those. ``pause_of``: see ``model_stack``; ``evidence``:
+    where sources come from (``None``: nowhere, and answers say so).
+    """
     models = model_stack(settings, local, pause_of)
     engine_settings = EngineSettings(
         organisation=settings.organisation,
@@ -76,8 +83,9 @@ def engine_of(
         calls_at_once=1 if local else settings.calls_at_once,
         retries=RetryPolicy(settings.model_attempts, settings.model_retry_seconds),
         demo_label=DEMO_LABEL if local else "",
+        search_seconds=settings.search_seconds,
     )
-    return Engine(models.meter, engine_settings), models
+    return Engine(models.meter, engine_settings, evidence), models
 
 
 def policy_of(settings: Settings) -> AdmissionPolicy:
@@ -141,9 +149,15 @@ class Application:
 
 @asynccontextmanager
 async def application(
-    settings: Settings, *, local: DemoModel | None = None, pace: SlackPace | None = None
+    settings: Settings,
+    *,
+    local: DemoModel | None = None,
+    pace: SlackPace | None = None,
+    evidence: EvidenceDesk | None = None,
 ) -> AsyncIterator[Application]:
-    """Construct everything; raises a ``CountryAgentsError`` that says what is missing or wrong."""
+    """Construct everything; raises a ``CountryAgentsError`` that says what is missing or wrong.
+    ``evidence``: where sources come from.
+    """
     if settings.slack_bot_token is None:
         raise NotConfiguredError(
             "COUNTRY_AGENTS_SLACK_BOT_TOKEN is not set. The README says where to find it."
@@ -160,7 +174,7 @@ async def application(
         url = await _store_url(settings, stack)
         redis = open_redis(url)
         stack.push_async_callback(redis.aclose)
-        engine, models = engine_of(settings, local, partial(SharedPause, redis))
+        engine, models = engine_of(settings, local, partial(SharedPause, redis), evidence=evidence)
         stack.push_async_callback(models.aclose)
         models.open()
         prices = load_prices(settings.prices, currency=settings.currency)

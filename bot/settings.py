@@ -188,6 +188,10 @@ class Settings(BaseSettings):
     calls_at_once: Annotated[int, Ge(1), Le(32)] = Field(
         default=8, description="Model calls of one assessment at once; the local model always has 1."
     )
+    search_seconds: Annotated[float, Ge(0), Le(60)] = Field(
+        default=8,
+        description="Longest wait for searches before a question with few stored sources is answered.",
+    )
     turns_at_once: Annotated[int, Ge(1), Le(2000)] = Field(
         default=200, description="Assessments one process works on at once; the rest wait in the queue."
     )

@@ -30,6 +30,7 @@ from bot.assessment.values import (
     Assumption,
     Commitment,
     Confidence,
+    Contradiction,
     Forecast,
     Gap,
     Hypothesis,
@@ -62,6 +63,7 @@ MOST_COMMITMENTS = 6
 MOST_FORECASTS = 5
 MOST_IMPLICATIONS = 4
 MOST_GAPS = 4
+MOST_CONTRADICTIONS = 3
 """Entries kept of each list: what the in-depth format has room for (analysis standard, 1.2); a model that
 gives more has not weighed them."""
 DEFAULT_RANGE = 10
@@ -85,14 +87,29 @@ class DataReader:
     today: date
     counts: Counter[str]
 
+    def premise(self, data: Mapping[str, Any]) -> Plan:
+        """The plan's head alone: the event's date, and whether the premise still holds."""
+        since = self._text(data.get("since"), words=30)
+        return Plan(
+            event_date=self._past_day(data.get("event_date")),
+            premise=one_of(data.get("premise"), PREMISES, "unclear"),
+            since=since,
+            since_sources=self._retrieved(strings(data.get("since_sources"))) if since else (),
+            contradictions=self._contradictions(records(data.get("contradictions"))),
+        )
+
     def plan(self, data: Mapping[str, Any]) -> Plan:
         """The plan, as far as the data has one."""
+        head = self.premise(data)
         hypotheses = [self._text(name, words=12) for name in strings(data.get("hypotheses"))]
         sections = {spec.key for spec in self.format_.sections}
         return Plan(
             bottom_line=self._text(data.get("bottom_line"), words=60),
-            event_date=iso_date(data.get("event_date")),
-            premise=one_of(data.get("premise"), PREMISES, "unclear"),
+            event_date=head.event_date,
+            premise=head.premise,
+            since=head.since,
+            since_sources=head.since_sources,
+            contradictions=head.contradictions,
             counterparty=self._counterparty(data.get("counterparty")),
             stance=one_of(data.get("stance"), STANCES, "act"),
             judgments=self._judgments(records(data.get("judgments"))),
@@ -204,6 +221,27 @@ class DataReader:
             or_else=self._half_question(data.get("question_or")),
             epigraph_id=epigraph if self.persona.epigraph(epigraph) else self.persona.epigraphs[0].id,
         )
+
+    def _past_day(self, value: object) -> str:
+        """The day of something that has happened, as an ISO date; empty where it lies in the future."""
+        iso = iso_date(value)
+        return iso if iso and date.fromisoformat(iso) <= self.today else ""
+
+    def _retrieved(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the ids, however spelled, that are retrieved sources."""
+        known = {source.id for source in self.tables.evidence.retrieved}
+        ids = (f"S{digits[0]}" for name in names if (digits := re.search(r"\d+", name)))
+        return tuple(dict.fromkeys(name for name in ids if name in known))
+
+    def _contradictions(self, entries: list[Mapping[str, Any]]) -> tuple[Contradiction, ...]:
+        """One each source; only a retrieved one can contradict what a person claims."""
+        found: dict[str, Contradiction] = {}
+        for record in entries:
+            says = self._text(record.get("says"), words=30)
+            for source_id in self._retrieved([str(record.get("source", ""))])[:1]:
+                if says:
+                    found.setdefault(source_id, Contradiction(source_id, says))
+        return tuple(found.values())[:MOST_CONTRADICTIONS]
 
     def _judgments(self, entries: list[Mapping[str, Any]]) -> tuple[Judgment, ...]:
         judgments: list[Judgment] = []

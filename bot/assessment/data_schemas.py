@@ -12,6 +12,8 @@ from personas.persona import Persona
 
 __all__ = [
     "CONFIDENCES",
+    "HEAD",
+    "HEAD_ENDS_AT",
     "PREMISES",
     "STANCES",
     "VIEWPOINTS",
@@ -28,6 +30,11 @@ CONFIDENCES = ("low", "moderate", "high")
 """Analytical confidence, from the least on."""
 PREMISES = ("holds", "overtaken", "unclear")
 """Whether what the question takes for granted is still so."""
+
+HEAD = ("event_date", "premise", "since", "since_sources", "contradictions")
+"""The plan's first fields: whether the question is still about the present."""
+HEAD_ENDS_AT = "bottom_line"
+"""The field behind them."""
 
 _Schema = Mapping[str, Any]
 
@@ -71,9 +78,15 @@ def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
     return JsonSchema(
         "plan",
         _object(
-            bottom_line=_TEXT,
-            event_date={"type": "string", "description": "YYYY-MM-DD, or empty when the material has none"},
+            # First, in this order: they are read while the rest is still being written.
+            event_date={"type": "string", "description": "YYYY-MM-DD, or empty when it is not known"},
             premise=_choice(PREMISES),
+            since={"type": "string", "description": "at most 25 words, or empty"},
+            since_sources=_array({"type": "string", "description": "S2"}),
+            contradictions=_array(
+                _object(source={"type": "string", "description": "S2"}, says=_TEXT),
+            ),
+            bottom_line=_TEXT,
             counterparty={"type": "string", "description": "the other main actor, at most 4 words"},
             stance=_choice(STANCES),
             judgments=_array(judgment, format_.judgments),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot.assessment import demo, prompts
 from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
+from bot.assessment.data_schemas import HEAD
 from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.events import CardChanged
+from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.open_answers import OpenAnswer
+from bot.assessment.plan_head import PlanHead
 from bot.assessment.printing import Data
-from bot.assessment.reporting import banners
 from bot.assessment.run import Run
+from bot.assessment.standing import corroborated, evidence_line
 from bot.assessment.values import Outlook, Plan, Watch
 from bot.llm.port import Finished, JsonSchema, ModelConfigurationError, ModelError, ModelForgottenError, Role
 
@@ -22,6 +26,9 @@ __all__ = ["DataStage"]
 
 ATTEMPTS = 2
 """Attempts at a call whose answer cannot be read, the first one included."""
+
+PREMISE = "premise"
+"""Checkpoint of the plan's head."""
 
 _T = TypeVar("_T")
 
@@ -31,8 +38,14 @@ class DataStage:
     empty where their call failed, and the run's problems say so.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, evidence: EvidenceStage) -> None:
         self._run = run
+        self._evidence = evidence
+        self._head: Plan | None = None
+        self._head_is_late = False
+        self._head_known = asyncio.Event()
+        """The head is there, or it is known that it comes with the whole plan only."""
+        self._resume_head()
         self._other = demo.counterparty(run.evidence, run.persona)
         self.plan = asyncio.create_task(self._make_plan(), name="plan")
         self.outlook = asyncio.create_task(self._make_outlook(), name="outlook")
@@ -49,21 +62,81 @@ class DataStage:
         await tasks[call]
         return Data(await self.plan, _or(self.outlook, Outlook()), _or(self.watch, Watch()))
 
+    async def premise(self, seconds: float) -> Plan | None:
+        """The plan's head, which is known before its rest: only event date, premise and what belongs to them
+        are filled. ``None`` where it is not there within so many seconds; it then comes with the plan.
+        """
+        if self._head_is_late:
+            return None
+        known = asyncio.create_task(self._head_known.wait())
+        waiting: set[asyncio.Task[Any]] = {known, self.plan}
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            known.cancel()
+        if self._head is None and self.plan.done():
+            self._head = self.plan.result()
+        if self._head is None:
+            # What is on screen without it must look the same when another run takes over.
+            self._head_is_late = True
+            self._run.checkpoint(PREMISE, {"late": True})
+        return self._head
+
     async def _make_plan(self) -> Plan:
         run = self._run
+        await self._evidence.ready()
         instruction = self._instruction("plan", None)
         data = await self._ask("plan", self._schema("plan", None), instruction, run.format.plan_tokens)
-        plan = self._reader(None).plan(data)
+        plan = self._capped(self._reader(None).plan(data))
+        if self._head is not None:
+            plan = replace(plan, **{name: getattr(self._head, name) for name in HEAD})
         if not plan.judgments:
             run.problems.append("The plan could not be read, so there are no judgments with likelihoods.")
-        run.put(CardChanged(plan.bottom_line, banners(run.evidence, plan, run.settings.demo_label)))
+        run.put(CardChanged(plan.bottom_line, run.banners(plan), evidence_line(run.standing())))
         return plan
+
+    def _capped(self, plan: Plan) -> Plan:
+        """High confidence needs two independent owners, one of them not of the persona's state (SO7)."""
+        run = self._run
+        if corroborated(run.standing(), run.persona):
+            return plan
+        judgments = tuple(
+            replace(judgment, confidence="moderate") if judgment.confidence == "high" else judgment
+            for judgment in plan.judgments
+        )
+        run.accounts.counts["confidence_capped"] += judgments != plan.judgments
+        return replace(plan, judgments=judgments)
+
+    def _resume_head(self) -> None:
+        stored = self._run.checkpoints.get(PREMISE)
+        if stored is None:
+            return
+        self._head_is_late = bool(stored.get("late"))
+        if not self._head_is_late:
+            self._head = self._reader(None).premise(stored)
+        self._head_known.set()
+
+    def _read_head(self) -> Callable[[str], None]:
+        """Takes the plan's text as it comes. Of a second attempt at the plan nothing is taken that the first
+        one has told already: it may be on screen.
+        """
+        head = PlanHead()
+
+        def take(piece: str) -> None:
+            if head.feed(piece) and not self._head_known.is_set():
+                if head.data is not None:
+                    self._run.checkpoint(PREMISE, head.data)
+                    self._head = self._reader(None).premise(head.data)
+                self._head_known.set()
+
+        return take
 
     async def _make_outlook(self) -> Outlook:
         run = self._run
         if "outlook" not in run.format.calls:
             return Outlook()
         plan = await self.plan
+        await self._evidence.latest()
         data = await self._ask_or_do_without("outlook", plan, run.format.outlook_tokens)
         return self._reader(plan).outlook(data, plan)
 
@@ -72,6 +145,7 @@ class DataStage:
         if "watch" not in run.format.calls:
             return Watch(epigraph_id=run.persona.epigraphs[0].id)
         plan = await self.plan
+        await self._evidence.latest()
         data = await self._ask_or_do_without("watch", plan, run.format.watch_tokens)
         return self._reader(plan).watch(data, plan)
 
@@ -135,6 +209,7 @@ class DataStage:
 
         async def read(begun: OpenAnswer | None) -> str:
             pieces: list[str] = []
+            take = self._read_head() if name == "plan" and not run.format.compact else None
             left = max_tokens * CHARS_A_TOKEN
             async with aclosing(run.stream(call, begun)) as stream:
                 async for item in stream:
@@ -143,6 +218,8 @@ class DataStage:
                         break
                     run.started.set()
                     pieces.append(item)
+                    if take is not None:
+                        take(item)
                     left -= len(item)
                     if left < 0:
                         run.accounts.counts["endless"] += 1

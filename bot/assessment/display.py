@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from bot.assessment.data_stage import DataStage
@@ -10,20 +11,27 @@ from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft
 from bot.assessment.events import Cut, Finished, Part, StatusChanged
 from bot.assessment.formats import SectionSpec
+from bot.assessment.premise import contradiction_units, premise_units
 from bot.assessment.printing import closing_lines, epigraph_lines, print_block, source_call
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
 from bot.assessment.reporting import report
 from bot.assessment.run import Run
 from bot.assessment.section_stage import SectionStage
+from bot.assessment.standing import is_up_to_date
 from bot.assessment.titles import opening_sentence
 from bot.assessment.values import Plan
 
 __all__ = ["Display"]
 
+PREMISE_SECONDS = 3.0
+"""Longest wait of a first fact that is ready for the plan's head: both calls begin at the same time, and the
+head is its first eighty tokens, so that this passes only where the plan's call had to be made again."""
 HEADING_BYTES = 300
 """UTF-8 bytes set aside for a section's title and lead."""
-UNIT_BYTES = 40
-"""UTF-8 bytes set aside for what printing adds to a unit: list marks, likelihoods, source numbers."""
+LINK_BYTES = 90
+"""UTF-8 bytes set aside for a link: a news address has about eighty."""
+LINKS_A_SECTION = 6
+"""Links expected in a section; each source is linked once in it."""
 
 
 class Display:
@@ -49,8 +57,8 @@ class Display:
         if run.format.frame:
             name = f"**{run.persona.display_name}:**"
             run.put(line_part(name, section="opening", cut=Cut.SECTION, first=True))
-            retrieved = bool(run.evidence.retrieved)
-            sentence = opening_sentence(run.persona, run.title, up_to_date=retrieved)
+            up_to_date = is_up_to_date(run.standing(prefix=True))
+            sentence = opening_sentence(run.persona, run.title, up_to_date=up_to_date)
             run.put(line_part(sentence, section="opening", last=True))
             first = False
         for number, spec in enumerate(run.format.sections, 1):
@@ -63,14 +71,13 @@ class Display:
         run.put(
             Finished(
                 report(
-                    run.evidence,
+                    run.standing(written=True),
                     data,
                     run.accounts.counts,
                     run.accounts.usage,
                     problems=run.problems,
                     demo_label=run.settings.demo_label,
                     model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
-                    as_of=run.assignment.as_of,
                 )
             )
         )
@@ -94,10 +101,12 @@ class Display:
         names = run.names(plan)
         title = spec.title.format_map(names)
         title = f"{number}. {title}" if run.format.numbered else title
-        run.put(heading_part(title, section=spec.key, section_bytes=_size(draft), first=first))
+        size = self._size(draft, plan)
+        run.put(heading_part(title, section=spec.key, section_bytes=size, first=first))
         if spec.lead:
             run.put(line_part(spec.lead.format_map(names), section=spec.key))
         renderer = self._renderer(spec, plan)
+        head = await self._show_premise(renderer, draft) if spec.factual else None
         last = await self._show_draft(draft, renderer)
         printed = 0
         for block in spec.prints:
@@ -107,9 +116,40 @@ class Display:
         if not spec.words and not printed:
             self._nothing_to_print(spec)
         self._render(renderer, last)
+        if spec.factual or (first and not self._has_facts):
+            await self._show_contradictions(renderer, head)
         if draft.problem:
             run.put(line_part(f"_{draft.problem}_", section=spec.key))
         run.put(Part("", Cut.NONE, spec.key, ends_section=True))
+
+    @property
+    def _has_facts(self) -> bool:
+        return any(spec.factual for spec in self._run.format.sections)
+
+    async def _show_premise(self, renderer: SectionRenderer, draft: Draft) -> Plan | None:
+        """The first bullet says where the question is not about the present any more. A reader whose first
+        fact is ready is not kept waiting for long; what is not known by then stands at the section's end.
+        """
+        run = self._run
+        if run.format.compact:
+            return None
+        await draft.ready()
+        head = await self._data.premise(PREMISE_SECONDS)
+        if head is not None:
+            self._print(renderer, premise_units(head, run.evidence, run.assignment.as_of.date()))
+        return head
+
+    async def _show_contradictions(self, renderer: SectionRenderer, head: Plan | None) -> None:
+        """What speaks against the question: it is the plan that knows."""
+        run = self._run
+        plan = head or await self._data.plan
+        if head is None:
+            self._print(renderer, premise_units(plan, run.evidence, run.assignment.as_of.date()))
+        self._print(renderer, contradiction_units(plan, run.evidence))
+
+    def _print(self, renderer: SectionRenderer, units: list[Unit]) -> None:
+        for unit in units:
+            self._run.put(renderer.render(unit, ours=True))
 
     async def _show_draft(self, draft: Draft, renderer: SectionRenderer) -> list[Unit]:
         """Show units as they come. Returns the last paragraph unshown where the section has blocks that
@@ -136,16 +176,30 @@ class Display:
         self._run.problems.append(f"Section {spec.key}: {sentence[0].lower()}{sentence[1:]}")
         self._run.put(line_part(f"_{sentence}_", section=spec.key))
 
-    def _renderer(self, spec: SectionSpec, plan: Plan | None) -> SectionRenderer:
+    def _renderer(self, spec: SectionSpec, plan: Plan | None, *, rehearsal: bool = False) -> SectionRenderer:
+        """The section's renderer; one for a rehearsal counts nothing."""
         run = self._run
         return SectionRenderer(
             spec.key,
             run.tables(None if spec.factual else plan),
             run.persona,
             run.settings.lexicon,
-            run.accounts.counts,
+            Counter() if rehearsal else run.accounts.counts,
             factual=spec.factual,
+            cited=Counter() if rehearsal else run.citations,
         )
+
+    def _size(self, draft: Draft, plan: Plan | None) -> int:
+        """UTF-8 bytes of a section, links included: measured where it is drafted, what its format expects
+        where it is not.
+        """
+        spec = draft.spec
+        if not draft.complete:
+            links = min(len(self._run.evidence.urls), LINKS_A_SECTION)
+            return spec.expected_bytes + links * LINK_BYTES
+        renderer = self._renderer(spec, plan, rehearsal=True)
+        drafted = sum(len(renderer.render(unit).text.encode()) for unit in draft.units)
+        return drafted + (spec.expected_bytes if spec.prints else HEADING_BYTES)
 
     def _render(self, renderer: SectionRenderer, units: list[Unit], *, but: int = 0) -> None:
         """Put out the units and take them from the list, except the last ``but``."""
@@ -160,11 +214,3 @@ class Display:
         run.put(line_part("\n".join(epigraph_lines(epigraph)), section="closing"))
         run.put(line_part(f"**{run.persona.display_name}**", section="closing"))
         run.put(line_part(run.settings.organisation, section="closing", last=True))
-
-
-def _size(draft: Draft) -> int:
-    """UTF-8 bytes of a section: measured where it is drafted, what its format expects where it is not."""
-    if not draft.complete:
-        return draft.spec.expected_bytes
-    printed = draft.spec.expected_bytes if draft.spec.prints else HEADING_BYTES
-    return printed + sum(len(unit.text.encode()) + UNIT_BYTES for unit in draft.units)

@@ -97,13 +97,17 @@ class Draft:
         self._held = False
         self._changed.set()
 
+    async def ready(self) -> None:
+        """Wait until ``next_units`` would return at once."""
+        while not self.complete and (len(self.units) == self._taken or (self._held and not self.on_screen)):
+            self._changed.clear()
+            await self._changed.wait()
+
     async def next_units(self) -> list[Unit]:
         """The units not taken yet, as soon as there are some; empty when the draft is complete and
         all are taken.
         """
-        while not self.complete and (len(self.units) == self._taken or (self._held and not self.on_screen)):
-            self._changed.clear()
-            await self._changed.wait()
+        await self.ready()
         taken = self.units[self._taken :]
         self._taken = len(self.units)
         self.shown = max(self.shown, self._taken)

@@ -13,15 +13,14 @@ from typing import Any
 
 from bot.assessment.data_stage import DataStage
 from bot.assessment.display import Display
-from bot.assessment.events import Event, Finished
+from bot.assessment.events import CardChanged, Event, Finished
+from bot.assessment.evidence_stage import EvidenceStage, is_settled
 from bot.assessment.open_answers import OpenAnswers
-from bot.assessment.reporting import banners
 from bot.assessment.run import Assignment, EngineSettings, Run
 from bot.assessment.section_stage import SectionStage
-from bot.assessment.values import Plan
-from bot.evidence.table import table_of_claims
+from bot.assessment.standing import NOTHING_RETRIEVED
+from bot.evidence.items import EvidenceDesk, EvidenceRequest, Retrieval
 from bot.llm.port import Model
-from bot.turns import Question
 
 __all__ = ["Assignment", "Engine", "EngineSettings"]
 
@@ -29,33 +28,55 @@ __all__ = ["Assignment", "Engine", "EngineSettings"]
 class Engine:
     """Runs assignments; holds nothing of any one of them."""
 
-    def __init__(self, model: Model, settings: EngineSettings) -> None:
+    def __init__(self, model: Model, settings: EngineSettings, desk: EvidenceDesk | None = None) -> None:
         self._model = model
         self._settings = settings
+        self._desk = desk
 
-    def first_banners(self, question: Question) -> tuple[str, ...]:
-        """What a reader must know before anything is written."""
-        return banners(table_of_claims(question), Plan(), self._settings.demo_label)
+    def first_card(self, assignment: Assignment) -> CardChanged:
+        """What the card says before anything is known."""
+        label = [self._settings.demo_label] if self._settings.demo_label else []
+        if self._desk is None:
+            return CardChanged("", (*label, NOTHING_RETRIEVED))
+        return CardChanged("", tuple(label), f"Searching for sources on {assignment.persona.the_country} …")
+
+    def retrieve(
+        self, assignment: Assignment, checkpoints: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Retrieval | None:
+        """Start searching before the run itself begins, and give the result to ``run``; whoever does not
+        come to that closes it. ``None``: there is nothing to search, or an earlier run has done it.
+        """
+        if self._desk is None or is_settled(checkpoints or {}):
+            return None
+        request = EvidenceRequest(
+            assignment.turn_id, assignment.persona, assignment.question, assignment.as_of
+        )
+        return self._desk.begin(request)
 
     async def run(
         self,
         assignment: Assignment,
         checkpoints: Mapping[str, Mapping[str, Any]] | None = None,
         answers: OpenAnswers | None = None,
+        *,
+        retrieval: Retrieval | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yield the assessment's events; ``Finished`` is the last. Raises ``ModelError`` where there
         is nothing to show. ``checkpoints``: what an earlier run yielded as ``Checkpointed``, by key;
-        finished work is not paid for again, and the same text comes out for it.
+        finished work is not paid for again, and the same text comes out for it. ``retrieval``: one that
+        ``retrieve`` began; it is closed here.
 
         ``answers``: for a caller whose runs are taken over. Answers then go on at a provider that can do so
         when the generator is closed: for the next run, which needs ``answers.unsaved`` among its checkpoints,
         or to be ended with ``cancel``.
         """
+        retrieval = retrieval or self.retrieve(assignment, checkpoints)
         run = Run(self._model, self._settings, assignment, checkpoints or {}, answers)
-        data = DataStage(run)
-        sections = SectionStage(run, data)
+        evidence = EvidenceStage(run, retrieval)
+        data = DataStage(run, evidence)
+        sections = SectionStage(run, data, evidence)
         display = Display(run, data, sections)
-        tasks = [*data.tasks, *sections.tasks, display.task]
+        tasks = [evidence.task, *data.tasks, *sections.tasks, display.task]
         try:
             while True:
                 event = await run.outbox.get()
@@ -70,6 +91,7 @@ class Engine:
             await asyncio.gather(*tasks, *run.cancelling, return_exceptions=True)
             if answers is not None:
                 answers.unsaved = run.unsaved()
+            await evidence.aclose()
 
     async def cancel(self, answers: OpenAnswers) -> None:
         """End at the provider what a closed run left open, so that it costs no more. Best effort; takes two

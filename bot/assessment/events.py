@@ -13,7 +13,17 @@ from typing import Any
 
 from bot.llm.port import Usage
 
-__all__ = ["CardChanged", "Checkpointed", "Cut", "Event", "Finished", "Part", "Report", "StatusChanged"]
+__all__ = [
+    "CardChanged",
+    "Checkpointed",
+    "Cut",
+    "Event",
+    "Finished",
+    "Part",
+    "Report",
+    "SourcesAdded",
+    "StatusChanged",
+]
 
 
 class Cut(IntEnum):
@@ -55,6 +65,15 @@ class CardChanged:
 
     bottom_line: str
     banners: tuple[str, ...] = ()
+    evidence_line: str = ""
+    """What is being searched, then what the answer rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesAdded:
+    """The evidence table has these addresses: from now on they, and no others, may be links."""
+
+    urls: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ class Report:
     sources: tuple[str, ...]
     """One line of Slack Markdown a source."""
     check_line: str
-    """"5 judgments · checks 14/15 · 3 corrections"."""
+    """What the answer rests on and how it was checked, in one line."""
     notices: tuple[str, ...]
     """What a reader must know (AI notice, no sources, demo model)."""
     problems: tuple[str, ...] = ()
@@ -87,6 +106,10 @@ class Report:
     usage: Usage = field(default_factory=Usage)
     counts: Mapping[str, int] = field(default_factory=dict)
     """Corrections by check id, for the log."""
+    banners: tuple[str, ...] = ()
+    """What the card's reader must know first, now that everything is written."""
+    links: frozenset[str] = frozenset()
+    """Addresses that may be links in ``sources``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +119,4 @@ class Finished:
     report: Report
 
 
-Event = Part | CardChanged | StatusChanged | Checkpointed | Finished
+Event = Part | CardChanged | SourcesAdded | StatusChanged | Checkpointed | Finished

@@ -19,6 +19,7 @@ __all__ = [
     "context_text",
     "continue_instruction",
     "data_instruction",
+    "late_text",
     "repair_instruction",
     "section_instruction",
     "system_text",
@@ -77,22 +78,13 @@ def context_text(evidence: EvidenceTable, format_: Format, as_of: datetime) -> s
     """The part of the prefix that belongs to the question: date, material, state of the evidence."""
     if format_.compact:
         return demo.context_text(evidence, as_of)
-    blocks = []
-    for source in evidence.sources:
-        published = f' published="{source.published}"' if source.published else ""
-        blocks.append(
-            f'<material id="{source.id}" kind="{source.source_class}" '
-            f'from="{_data(source.publisher)}"{published}>\n'
-            f"{_data(source.text)}\n</material>"
-        )
-    quotations = "; ".join(f"{{{excerpt.id}}} from [{excerpt.source_id}]" for excerpt in evidence.excerpts)
     lines = [
         (
             f"Today is {as_of:%A %d %B %Y}, {as_of:%H:%M} UTC. What happened after your training data ended "
             "did happen; say what you cannot know."
         ),
-        *blocks,
-        f"Stored quotations: {quotations}." if quotations else "There are no stored quotations.",
+        *_material(evidence),
+        _quotations(evidence) or "There are no stored quotations.",
     ]
     if not evidence.retrieved:
         lines.append(
@@ -100,6 +92,43 @@ def context_text(evidence: EvidenceTable, format_: Format, as_of: datetime) -> s
             "be up to date."
         )
     return "\n\n".join(lines)
+
+
+def late_text(evidence: EvidenceTable) -> str:
+    """Sources that arrived after the prefix was frozen, as a block behind it; empty where there are none."""
+    if not evidence.sources:
+        return ""
+    blocks = ["Material that arrived after the above:", *_material(evidence), _quotations(evidence)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _material(evidence: EvidenceTable) -> list[str]:
+    """One delimited block a source. Nothing in it, attributes included, can end the block."""
+    blocks = []
+    for source in evidence.sources:
+        attributes = {
+            "id": source.id,
+            "kind": source.source_class.value,
+            "from": source.publisher,
+            "title": "" if source.is_claim else source.title,
+            "published": f"{source.published:%Y-%m-%d %H:%M} UTC" if source.published else "",
+            "language": source.language,
+        }
+        if not source.is_claim and not source.published:
+            attributes["published"] = "undated"
+        head = " ".join(f'{name}="{_data(value)}"' for name, value in attributes.items() if value)
+        blocks.append(f"<material {head}>\n{_data(source.text)}\n</material>")
+    return blocks
+
+
+def _quotations(evidence: EvidenceTable) -> str:
+    known = {source.id for source in evidence.sources}
+    quotations = "; ".join(
+        f"{{{excerpt.id}}} from [{excerpt.source_id}]"
+        for excerpt in evidence.excerpts
+        if excerpt.source_id in known
+    )
+    return f"Stored quotations: {quotations}." if quotations else ""
 
 
 def _data(text: str) -> str:
@@ -119,11 +148,13 @@ def _plan_instruction(format_: Format) -> str:
         else " sections: an empty list."
     )
     return (
-        f"Plan the assessment as JSON, in at most {format_.plan_tokens - 40} tokens. bottom_line: the "
-        f"answer first, at most 60 "
-        "words. event_date and premise: when the event happened, and whether the question’s premise "
-        "still holds "
-        "today. counterparty: the other main actor. stance: the verb that says what {the_country} does. "
+        f"Plan the assessment as JSON, in at most {format_.plan_tokens - 40} tokens. "
+        "event_date and premise: when the event happened, and whether what the question takes for granted "
+        "still holds today, overtaken if later events changed it. since: what the material says has happened "
+        "since the event, dated, with since_sources; empty if nothing. contradictions: retrieved sources "
+        "that say something else than the user’s text, and what they say. bottom_line: the answer first, at "
+        "most 60 words. counterparty: the other main actor. stance: the verb that says what {the_country} "
+        "does. "
         f"judgments: {low} to {high} dated statements of at most 20 words that can turn out true or "
         f"false, without any "
         "likelihood word; low, point and high in percent; until; confidence; view: whose eyes; "

@@ -57,13 +57,17 @@ class SectionRenderer:
     lexicon: Lexicon
     counts: Counter[str]
     factual: bool = False
+    cited: Counter[str] = field(default_factory=Counter)
+    """How often each source is cited, by id."""
     _previous: Kind | None = None
     _letters: int = 0
     _cited: set[str] = field(default_factory=set)
+    _ours: bool = False
 
-    def render(self, unit: Unit) -> Part:
-        """The part a unit becomes."""
+    def render(self, unit: Unit, *, ours: bool = False) -> Part:
+        """The part a unit becomes; ``ours``: we wrote it, and it is no fact that needs a source."""
         kind = unit.kind
+        self._ours = ours
         if kind is Kind.SENTENCE and self._previous not in (Kind.SENTENCE, Kind.PARAGRAPH):
             kind = Kind.PARAGRAPH  # the sentences before it were dropped
         if kind is Kind.HEADING:
@@ -83,7 +87,7 @@ class SectionRenderer:
 
     def _print(self, text: str) -> str:
         """Resolve the references."""
-        if self.factual and not re.search(r"\[S\d+\]|\{Q\d+\}", text):
+        if self.factual and not self._ours and not re.search(r"\[S\d+\]|\{Q\d+\}", text):
             # A fact cites a source or says that it has none (design, decision 10).
             self.counts["fact_without_source"] += 1
             text = f"{text} _(no source)_"
@@ -134,6 +138,7 @@ class SectionRenderer:
         source = self.tables.evidence.source(source_id)
         if source is None:
             return ""
+        self.cited[source_id] += 1
         number = source_id.removeprefix("S")
         if source.source_class in (SourceClass.USER_CLAIM, SourceClass.FORWARDED):
             return f"[{number}: {source.source_class}]" if first or self.factual else f"[{number}]"

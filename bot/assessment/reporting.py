@@ -1,38 +1,25 @@
-"""The accounts of an assessment: banners for the card, and the footer's lines."""
+"""The accounts of an assessment: the footer's source list, its check line and its notices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
 
 from bot.assessment.events import Report
-from bot.assessment.printing import Data, day
-from bot.assessment.values import Plan
-from bot.evidence.table import EvidenceTable
+from bot.assessment.printing import Data
+from bot.assessment.standing import NOTHING_RETRIEVED, Standing, banners, evidence_line
+from bot.evidence.items import SourceClass
+from bot.evidence.table import Source
 from bot.llm.port import Usage
 
-__all__ = ["banners", "report"]
+__all__ = ["report", "source_line"]
 
-NOTHING_RETRIEVED = (
-    "No source was retrieved: this rests on the question’s own claims and the model’s background knowledge, "
-    "and is not up to date."
-)
 SIMULATION = "Analytic simulation by an AI, not an official position. Check it before you act on it."
-
-
-def banners(evidence: EvidenceTable, plan: Plan, demo_label: str) -> tuple[str, ...]:
-    """What a reader must know before reading on."""
-    lines = [demo_label] if demo_label else []
-    if not evidence.retrieved:
-        lines.append(NOTHING_RETRIEVED)
-    if plan.premise == "overtaken":
-        dated = f" (event of {day(date.fromisoformat(plan.event_date))})" if plan.event_date else ""
-        lines.append(f"The question’s premise may have been overtaken by later events{dated}.")
-    return tuple(lines)
+UNCITED_NAMED = 6
+"""Publishers named of what was read and is not cited."""
 
 
 def report(
-    evidence: EvidenceTable,
+    standing: Standing,
     data: Data,
     counts: Mapping[str, int],
     usage: Usage,
@@ -40,30 +27,60 @@ def report(
     problems: Iterable[str],
     demo_label: str,
     model_name: str,
-    as_of: datetime,
 ) -> Report:
-    """The footer of a finished assessment."""
-    sources = tuple(
-        f"[{source.id.removeprefix('S')}] {source.title}, {source.publisher} ({source.source_class})"
-        for source in evidence.sources
-    )
+    """The footer of a finished assessment, and what the card says in the end."""
+    evidence = standing.evidence
     accounts = (
-        f"{len(evidence.retrieved)} sources retrieved",
+        evidence_line(standing),
         f"{_counted(len(data.plan.judgments), 'judgment')} with likelihood",
         f"{_counted(sum(counts.values()), 'correction')} before display",
-        f"as of {as_of:%d %b %Y %H:%M} UTC",
+        f"as of {standing.as_of:%d %b %Y %H:%M} UTC",
     )
     notices = [*([demo_label] if demo_label else []), f"{SIMULATION} Model: {model_name}."]
     if not evidence.retrieved:
         notices.append(NOTHING_RETRIEVED)
+    if uncited := _uncited(standing):
+        notices.append(uncited)
     return Report(
-        sources=sources,
+        sources=tuple(source_line(source) for source in _listed(standing)),
         check_line=" · ".join(accounts),
         notices=tuple(notices),
         problems=tuple(problems),
         usage=usage,
         counts=dict(counts),
+        banners=banners(standing, data.plan, demo_label),
+        links=evidence.urls,
     )
+
+
+def source_line(source: Source) -> str:
+    """One row of the source list: "[3](https://…) Title, Publisher, 20 Nov 2026 (wire)"."""
+    number = source.id.removeprefix("S")
+    label = f"[{number}]({source.url})" if source.url else f"[{number}]"
+    marked = source.source_class is SourceClass.STATE_MEDIA
+    kind = f"**{source.source_class}**" if marked else source.source_class
+    if source.is_claim:
+        return f"{label} {source.title}, {source.publisher} ({kind})"
+    dated = f"{source.published:%d %b %Y}" if source.published else "**undated**"
+    return f"{label} {source.title}, {source.publisher}, {dated} ({kind})"
+
+
+def _listed(standing: Standing) -> list[Source]:
+    """Claims and what is cited, by number."""
+    used = {source.id for source in standing.used}
+    return [source for source in standing.evidence.sources if source.is_claim or source.id in used]
+
+
+def _uncited(standing: Standing) -> str:
+    """What was read and is not cited, so that nobody thinks it was overlooked."""
+    used = {source.id for source in standing.used}
+    left = [source for source in standing.evidence.retrieved if source.id not in used]
+    publishers = list(dict.fromkeys(source.publisher for source in left))
+    if not left:
+        return ""
+    names = ", ".join(publishers[:UNCITED_NAMED])
+    more = ", and others" if len(publishers) > UNCITED_NAMED else ""
+    return f"Also read, not cited: {_counted(len(left), 'source')} ({names}{more})."
 
 
 def _counted(number: int, noun: str) -> str:

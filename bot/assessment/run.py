@@ -20,10 +20,12 @@ from bot.assessment.lexicon import Lexicon
 from bot.assessment.open_answers import OPEN_ANSWERS, OpenAnswer, OpenAnswers
 from bot.assessment.printing import source_call
 from bot.assessment.slots import CallSlots
+from bot.assessment.standing import Standing, banners
 from bot.assessment.titles import headline, title_slots
 from bot.assessment.values import Plan
 from bot.assessment.wording import Tables, material_of
-from bot.evidence.table import table_of_claims
+from bot.evidence.items import Retrieved
+from bot.evidence.table import EvidenceTable, table_of_claims
 from bot.llm.port import (
     Finished,
     JsonSchema,
@@ -56,6 +58,8 @@ class EngineSettings:
     retries: RetryPolicy
     demo_label: str = ""
     """Set for a model whose text is no assessment."""
+    search_seconds: float = 8.0
+    """Longest wait of section 1 and the plan for searches, where there is too little to write from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,18 @@ class Run:
         self.started = asyncio.Event()
         """Some model call has given its first text."""
         self.evidence = table_of_claims(assignment.question)
+        """Grows; ids once given keep their meaning."""
+        self.frozen = 0
+        """Sources at the front of the table that stand in the prefix; 0: it is not frozen yet."""
+        self.searched: Retrieved | None = None
+        """How retrieval goes, without its items; ``None``: nothing is searched."""
+        self.citations: Counter[str] = Counter()
+        """How often the text on screen cites each source."""
+        self.card_tells_search = False
         self.title = headline(assignment.question)
         self._system = prompts.system_text(self.persona, self.format, settings.organisation)
-        self._context = prompts.context_text(self.evidence, self.format, assignment.as_of)
+        self._context = ""
+        self._late = ""
         self._material = material_of(self.evidence)
         self._terms = {term.id: term.native for term in self.persona.glossary}
 
@@ -121,6 +134,41 @@ class Run:
         if self._answers is not None and self._answers.stored:
             left[OPEN_ANSWERS] = self._answers.to_json()
         return left
+
+    def freeze(self, sources: int | None = None) -> None:
+        """Make the prefix, of the first so many sources (of all): it is the same in every call after that."""
+        self.frozen = self.frozen or sources or len(self.evidence.sources)
+        first = EvidenceTable(self.evidence.sources[: self.frozen], self.evidence.excerpts)
+        self._context = prompts.context_text(first, self.format, self.assignment.as_of)
+        self._tell_late()
+
+    def grow(self, evidence: EvidenceTable) -> None:
+        """Go on with this table, which begins with the present one."""
+        self.evidence = evidence
+        self._material = material_of(evidence)
+        if self.frozen:
+            self._tell_late()
+
+    def _tell_late(self) -> None:
+        late = self.evidence.sources[self.frozen :]
+        text = prompts.late_text(EvidenceTable(late, self.evidence.excerpts))
+        self._late = "" if self.format.compact else text
+
+    def standing(self, *, prefix: bool = False, written: bool = False) -> Standing:
+        """What the answer rests on; ``prefix``: on the sources that section 1 knows; ``written``: by what
+        the text cites.
+        """
+        evidence = EvidenceTable(self.evidence.sources[: self.frozen]) if prefix else self.evidence
+        citations = dict(self.citations) if written else None
+        return Standing(evidence, self.assignment.as_of, self.searched, citations)
+
+    def first_banners(self) -> tuple[str, ...]:
+        """What is known before anything was retrieved or planned."""
+        return tuple(filter(None, [self.settings.demo_label]))
+
+    def banners(self, plan: Plan, *, written: bool = False) -> tuple[str, ...]:
+        """What a reader must know before reading on."""
+        return banners(self.standing(written=written), plan, self.settings.demo_label)
 
     def tables(self, plan: Plan | None) -> Tables:
         """The ids a call may use; without a plan there are no judgments to refer to."""
@@ -147,7 +195,8 @@ class Run:
         schema: JsonSchema | None = None,
         opening: str = "",
     ) -> ModelCall:
-        """A model call: the turn's common prefix and this call's instruction."""
+        """A model call: the turn's common prefix, what arrived after it, and this call's instruction."""
+        instruction = f"{self._late}\n\n{instruction}" if self._late else instruction
         return ModelCall(
             turn_id=self.assignment.turn_id,
             name=name,

@@ -9,6 +9,7 @@ from bot.assessment import prompts
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft, UnusableDraftError, repair_draft, write_draft
+from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.formats import SectionSpec
 from bot.assessment.run import Run
 from bot.assessment.wording import Tables
@@ -21,9 +22,10 @@ __all__ = ["SectionStage"]
 class SectionStage:
     """The drafts, by section key, and the tasks that write them."""
 
-    def __init__(self, run: Run, data: DataStage) -> None:
+    def __init__(self, run: Run, data: DataStage, evidence: EvidenceStage) -> None:
         self._run = run
         self._data = data
+        self._evidence = evidence
         self.drafts = {spec.key: self._draft(spec) for spec in run.format.sections}
         self.tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._write(spec), name=f"section-{spec.key}")
@@ -64,7 +66,11 @@ class SectionStage:
 
     async def _write_draft(self, draft: Draft) -> None:
         run, spec = self._run, draft.spec
+        await self._evidence.ready()
         plan = await self._data.plan if "plan" in spec.needs else None
+        if plan is not None:
+            await self._evidence.latest()
+        # From here to the call nothing is awaited: what it is shown and what it may cite are one table.
         tables, names = run.tables(None if spec.factual else plan), run.names(plan)
         instruction = prompts.section_instruction(spec, run.format, plan, names)
         name, opening = f"section-{spec.key}", spec.prefill.format_map(names)

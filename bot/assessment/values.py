@@ -15,6 +15,7 @@ __all__ = [
     "Assumption",
     "Commitment",
     "Confidence",
+    "Contradiction",
     "Forecast",
     "Gap",
     "Hypothesis",
@@ -57,6 +58,14 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A source that says something else than the asking person."""
+
+    source_id: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The first call's result: what every other call is told."""
 
@@ -65,6 +74,11 @@ class Plan:
     """ISO date, or empty where unknown."""
     premise: str = "unclear"
     """``holds``, ``overtaken`` or ``unclear``."""
+    since: str = ""
+    """What has happened since the event, in one line."""
+    since_sources: tuple[str, ...] = ()
+    """Ids of the sources that say so."""
+    contradictions: tuple[Contradiction, ...] = ()
     counterparty: str = ""
     stance: str = "act"
     """Verb of section 2's title."""

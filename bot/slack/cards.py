@@ -51,7 +51,7 @@ ASK_AGAIN: Final = "ask_again"
 GAVE_UP: Final = "I tried several times and could not finish this answer. Please try again in a few minutes."
 STOPPED_NOTE: Final = "_Stopped._"
 
-_BANNERS: Final = 6
+_BANNERS: Final = 8
 _NOTICES: Final = 8
 _PROBLEMS: Final = 8
 """More of these than fit on a screen help nobody; what the engine gives stays well below."""
@@ -154,9 +154,9 @@ def card(
         {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": False}},
         _context(f"{persona_name} · {format_name} · as of {as_of.astimezone(UTC):%d %b %Y, %H:%M} UTC"),
     ]
+    blocks += [_context(f":warning: {banner}") for banner in banners[:_BANNERS]]
     if bottom_line:
         blocks.append(_markdown(f"**Bottom line.** {bottom_line}", SECTION_CHARS))
-    blocks += [_context(f":warning: {banner}") for banner in banners[:_BANNERS]]
     if check_line:
         blocks.append(_context(check_line))
     if stop_turn_id is not None:

@@ -16,6 +16,7 @@ from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS, Likelihood
 from bot.assessment.values import Judgment
 from bot.assessment.wording import Tables, material_of
+from bot.evidence.items import EvidenceDesk
 from bot.evidence.table import table_of_claims
 from bot.llm.port import Finished as StreamFinished
 from bot.llm.port import FinishReason, ModelCall, Usage
@@ -23,7 +24,7 @@ from bot.retrying import RetryPolicy, instant_retries
 from bot.turns import Question
 from personas.loader import load_personas
 from personas.persona import Persona
-from tests.support.model_replies import ModelRequest
+from tests.support.model_replies import ModelRequest, Script
 from tests.support.seed_script import QUESTION, answer
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "assignment",
     "judgment",
     "persona",
+    "played",
     "seed_answer",
     "settings",
     "tables",
@@ -100,7 +102,17 @@ def _cut(text: str) -> Iterable[str]:
 
 def seed_answer(call: ModelCall) -> str:
     """The seed script's answer to a call."""
-    request = ModelRequest(
+    return answer(request_of(call)).text
+
+
+def played(script: Script) -> Callable[[ModelCall], str]:
+    """A script of the model server, for a scripted model."""
+    return lambda call: script(request_of(call)).text
+
+
+def request_of(call: ModelCall) -> ModelRequest:
+    """The call as a server's script sees it."""
+    return ModelRequest(
         api="chat",
         model="scripted",
         system=call.system,
@@ -115,7 +127,6 @@ def seed_answer(call: ModelCall) -> str:
         attempt=1,
         body={},
     )
-    return answer(request).text
 
 
 def settings(*, lexicon: str = "icd203", calls_at_once: int = 8) -> EngineSettings:
@@ -180,12 +191,13 @@ async def assess(
     *,
     checkpoints: Mapping[str, Mapping[str, Any]] | None = None,
     how: EngineSettings | None = None,
+    desk: EvidenceDesk | None = None,
 ) -> Assessment:
     """Run the engine to its end, without waiting between retries."""
     assessment = Assessment()
     with instant_retries():
         async with aclosing(
-            Engine(model, how or settings()).run(task or assignment(), checkpoints)
+            Engine(model, how or settings(), desk).run(task or assignment(), checkpoints)
         ) as events:
             async for event in events:
                 assessment.events.append(event)

@@ -123,8 +123,9 @@ async def test_the_document_is_the_parts_in_order(seed: Assessment) -> None:
 
 
 async def test_a_section_is_checkpointed_before_it_counts_as_done(seed: Assessment) -> None:
-    """Plan, outlook, watch list and every written section."""
-    assert set(seed.checkpoints) == {"plan", "outlook", "watch", *(f"section-{key}" for key in "1234568")}
+    """Plan and its head, outlook, watch list and every written section."""
+    written = {f"section-{key}" for key in "1234568"}
+    assert set(seed.checkpoints) == {"premise", "plan", "outlook", "watch", *written}
     for key in "1234568":
         assert seed.checkpoints[f"section-{key}"]["complete"] is True
 

@@ -8,7 +8,8 @@ import pytest
 
 from bot.assessment.dialect import Kind
 from bot.assessment.printing import Data, closing_lines, day, epigraph_lines, print_block, source_call
-from bot.assessment.reporting import banners, report
+from bot.assessment.reporting import report
+from bot.assessment.standing import Standing, banners
 from bot.assessment.values import Gap, Hypothesis, Implication, Outlook, Plan, Watch, WatchItem
 from bot.evidence.table import table_of_claims
 from bot.llm.port import Usage
@@ -94,28 +95,28 @@ def test_epigraphs_are_printed_byte_for_byte(code: str) -> None:
 
 def test_banners_say_what_a_reader_must_know_first() -> None:
     """The demo model, no sources, an overtaken premise."""
-    evidence = table_of_claims(Question(QUESTION))
+    standing = Standing(table_of_claims(Question(QUESTION)), AS_OF)
     plan = Plan(premise="overtaken", event_date="2025-10-30")
-    demo, nothing, overtaken = banners(evidence, plan, "Demo model, not an assessment")
+    demo, overtaken, nothing = banners(standing, plan, "Demo model, not an assessment")
     assert demo == "Demo model, not an assessment"
+    assert "is of 30 October 2025" in overtaken
+    assert "overtaken" in overtaken
     assert "not up to date" in nothing
-    assert "(event of 30 October 2025)" in overtaken
 
 
 def test_the_report_counts_in_words() -> None:
     """One judgment, two corrections."""
     accounts = report(
-        table_of_claims(Question(QUESTION)),
+        Standing(table_of_claims(Question(QUESTION)), AS_OF, citations={}),
         Data(Plan(judgments=(judgment(1),)), Outlook(), Watch()),
         {"url": 1, "quotation": 1},
         Usage(),
         problems=["Section 3 is incomplete."],
         demo_label="",
         model_name="scripted",
-        as_of=AS_OF,
     )
     assert accounts.check_line == (
-        "0 sources retrieved · 1 judgment with likelihood · 2 corrections before display · "
+        "No source retrieved · 1 judgment with likelihood · 2 corrections before display · "
         "as of 20 Nov 2026 09:30 UTC"
     )
     assert accounts.problems == ("Section 3 is incomplete.",)

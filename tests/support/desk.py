@@ -27,6 +27,7 @@ from bot.admission import Admission
 from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for, policy_of
 from bot.assessment.events import Part
 from bot.assessment.run import Assignment
+from bot.evidence.items import EvidenceDesk
 from bot.jobs import Queue
 from bot.prices import load_prices
 from bot.reception import Reception
@@ -98,6 +99,7 @@ class OpenDesk:
     model: ModelServer
     settings: Settings
     redis: Redis
+    evidence: EvidenceDesk | None = None
     app: Application | None = None
     asked: dict[str, str] = field(default_factory=dict)
 
@@ -216,7 +218,7 @@ class OpenDesk:
         assert stored is not None
         persona = PERSONAS.by_code(stored.turn.persona)
         assert persona is not None
-        engine, model = engine_of(self.settings, None)
+        engine, model = engine_of(self.settings, None, evidence=self.evidence)
         assignment = Assignment(
             "again",
             persona,
@@ -302,6 +304,7 @@ async def open_desk(
     pace: SlackPace | None = FAST,
     local: DemoModel | None = None,
     running: bool = True,
+    evidence: EvidenceDesk | None = None,
     **settings: Any,
 ) -> AsyncIterator[OpenDesk]:
     """A workspace with the desk in it, ready to be asked; with ``running=False`` the workspace alone.
@@ -320,7 +323,7 @@ async def open_desk(
         redis = open_redis(valkey.url)
         stack.push_async_callback(redis.aclose)
         chosen = settings_for(sandbox, model.url, model.key, valkey.url, transport=transport, **settings)
-        desk = OpenDesk(sandbox, model, chosen, redis)
+        desk = OpenDesk(sandbox, model, chosen, redis, evidence)
         if running:
             await stack.enter_async_context(at_work(desk, pace, local))
         yield desk
@@ -376,7 +379,7 @@ async def at_work(
     app_id: str | None = None,
 ) -> AsyncIterator[None]:
     """The app runs in this process, and can be reached."""
-    async with application(desk.settings, local=local, pace=pace) as app:
+    async with application(desk.settings, local=local, pace=pace, evidence=desk.evidence) as app:
         stop = asyncio.Event()
         task = asyncio.create_task(app.run(stop))
         try:

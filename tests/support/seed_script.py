@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.support.model_replies import ModelRequest, Reply
 
-__all__ = ["QUESTION", "SECTION_CHARS", "answer", "answer_with_two_repairs"]
+__all__ = ["QUESTION", "SECTION_CHARS", "answer", "answer_with_two_repairs", "section_key"]
 
 QUESTION = (
     "China, U.S. Strike Rare Earths Truce\n\n"
@@ -214,11 +214,14 @@ def _plan() -> str:
         "The renewal of the deal slips past its date by more than thirty days",
     )
     data = {
+        "event_date": "2025-10-30",
+        "premise": "overtaken",
+        "since": "",
+        "since_sources": [],
+        "contradictions": [],
         "bottom_line": "Beijing buys time: it pauses controls that it can restore within weeks, keeps "
         "its hold on refining, and gains tariff relief. The annual renewal keeps the lever in its hand, "
         "while rivals need years to build capacity of their own.",
-        "event_date": "2025-10-30",
-        "premise": "overtaken",
         "counterparty": "United States",
         "stance": "agree",
         "judgments": [
@@ -250,7 +253,7 @@ def _plan() -> str:
         ],
         "linchpin": "Allied refining capacity stays marginal through 2027.",
         "sections": [
-            {"section": key, "line": " ".join(next(lines).split()[:7]), "evidence": ["S1"]}
+            {"section": key, "line": " ".join(next(lines).split()[:5]), "evidence": ["S1"]}
             for key in "234568"
         ],
     }
@@ -350,6 +353,12 @@ def answer_with_two_repairs(request: ModelRequest) -> Reply:
     return Reply(_text(request, missing=("3", "5")))
 
 
+def section_key(request: ModelRequest) -> str:
+    """The section that a call is to write; empty for a JSON call."""
+    named = re.search(r"^Section (\d):", request.instruction, re.MULTILINE)
+    return "" if request.schema_name else named[1] if named else "1"
+
+
 def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
     match request.schema_name:
         case "plan":
@@ -360,8 +369,7 @@ def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
             return _watch()
         case _:
             pass
-    named = re.search(r"^Section (\d):", request.instruction, re.MULTILINE)
-    key = named[1] if named else "1"
+    key = section_key(request)
     if "Write only" in request.instruction:
         lines = iter(_sentences(f"repair {key}"))
         return f"### Repaired\n- {next(lines)}.\n- {next(lines)}.\n"
