@@ -24,6 +24,7 @@ __all__ = [
     "SEEN_SECONDS",
     "SETTLE_SECONDS",
     "SWEEP_SECONDS",
+    "BriefingKeys",
     "Keys",
     "ThreadKeys",
     "app_prefix",
@@ -184,3 +185,48 @@ class Keys:
         ``:channel:<id>``.
         """
         return f"{self.prefix}:rate:{{{app_id}:{team_id}:{method}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class BriefingKeys:
+    """The keys of one app's briefings; they live 400 days after the last touch
+    (``bot.store.briefing_store``).
+    """
+
+    prefix: str
+    app_id: str
+
+    def _key(self, what: str) -> str:
+        return f"{self.prefix}:{{briefings:{self.app_id}}}:{what}"
+
+    @property
+    def timetable(self) -> str:
+        """Sorted set: briefing id by when somebody must look at it."""
+        return self._key("timetable")
+
+    @property
+    def dues(self) -> str:
+        """Sorted set: briefing id by when its next run is due."""
+        return self._key("dues")
+
+    @property
+    def all(self) -> str:
+        """Set: the ids of all briefings, paused ones too."""
+        return self._key("all")
+
+    @property
+    def preparations(self) -> str:
+        """List: how long the last preparations took, in seconds, newest first."""
+        return self._key("preparations")
+
+    def briefing(self, briefing_id: str) -> str:
+        """Hash: ``data``, ``revision``, ``due``."""
+        return self._key(f"briefing:{briefing_id}")
+
+    def runs(self, briefing_id: str) -> str:
+        """Sorted set: the times of a briefing's runs."""
+        return self._key(f"runs:{briefing_id}")
+
+    def run(self, briefing_id: str, due: str) -> str:
+        """Hash: state, fence and receipt of one run."""
+        return self._key(f"run:{briefing_id}:{due}")
