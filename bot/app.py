@@ -181,7 +181,7 @@ async def application(
         admission = Admission(AdmissionStore(redis, policy_of(settings)), prices)
         session = await stack.enter_async_context(slack_session(pace.limits))
         # Who we are decides which rate budget we share, so it is asked before there is one.
-        unknown = Governor(redis, "unknown", "unknown", {})
+        unknown = Governor(redis, "unknown", "unknown", pace.budgets)
         identity = await SlackApi(token, unknown, session, base_url=settings.slack_api_url).identity()
         store = TurnStore(redis, prefix=app_prefix(identity.key))
         queue = await Queue.open(
