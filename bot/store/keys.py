@@ -17,6 +17,7 @@ __all__ = [
     "FINISHED_WORK_SECONDS",
     "INBOX_SECONDS",
     "MESSAGE_SECONDS",
+    "NEWS_SECONDS",
     "NOTICE_SECONDS",
     "OFFER_SECONDS",
     "PREFIX",
@@ -70,6 +71,10 @@ SETTLE_SECONDS = 0.1
 within moments of each other come over several connections, replicas and events, in any order, a few
 milliseconds apart. Nobody notices a tenth of a second, and each thread begins with a mention that does not
 wait."""
+
+NEWS_SECONDS = 14 * DAY_SECONDS
+"""How long a collected document, and what is known of its source, is kept: an older one is no news, and
+an answer that rests on it has to say so."""
 
 SWEEP_SECONDS = 60
 """How often, in seconds, the replicas together look for threads that nobody works on."""
@@ -182,9 +187,37 @@ class Keys:
 
     def rate(self, app_id: str, team_id: str, method: str) -> str:
         """Beginning of the keys of one rate bucket; the governor adds ``:slots``, ``:state``,
-        ``:channels``.
+        ``:channel:<id>``.
         """
         return f"{self.prefix}:rate:{{{app_id}:{team_id}:{method}}}"
+
+    # The desk's memory of the news, shared by all workspaces. One hash tag: scripts touch several of these.
+
+    def news_item(self, item_id: str) -> str:
+        """String: JSON of a collected document."""
+        return f"{self.prefix}:{{news}}:item:{item_id}"
+
+    @property
+    def news_items(self) -> str:
+        """Sorted set: ids of collected documents by the time they were last written, Unix milliseconds."""
+        return f"{self.prefix}:{{news}}:items"
+
+    def news_title(self, fingerprint: str) -> str:
+        """String: standing and id of the document that has a title like this."""
+        return f"{self.prefix}:{{news}}:title:{fingerprint}"
+
+    def news_source(self, source_id: str) -> str:
+        """String: JSON of what is known of a source: validators, last success, failures, next time."""
+        return f"{self.prefix}:{{news}}:source:{source_id}"
+
+    def news_claim(self, source_id: str) -> str:
+        """Marker: some process is fetching the source; its value is who."""
+        return f"{self.prefix}:{{news}}:claim:{source_id}"
+
+    @property
+    def news_collector(self) -> str:
+        """String: the process that collects for all."""
+        return f"{self.prefix}:{{news}}:collector"
 
 
 @dataclass(frozen=True, slots=True)
