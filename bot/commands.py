@@ -25,8 +25,18 @@ from bot.llm.local_server import LocalServer, Threads
 from bot.llm.port import ModelError
 from bot.llm.progress import TerminalProgress
 from bot.llm.weights import DEFAULT_WEIGHTS, load_specs, resolve
-from bot.sandbox import AppConfig, MentionShortcut, Sandbox, WorkspaceConfig
-from bot.scopes import BOT_EVENTS, REQUIRED_SCOPES
+from bot.sandbox import AppConfig, CommandConfig, MentionShortcut, Sandbox, ShortcutConfig, WorkspaceConfig
+from bot.scopes import (
+    ASSESS_SHORTCUT,
+    BOT_EVENTS,
+    COMMAND,
+    COMMAND_DOES,
+    COMMAND_HINT,
+    OPTIONAL_SCOPES,
+    REQUIRED_SCOPES,
+    SHORTCUT_DOES,
+    SHORTCUT_NAME,
+)
 from bot.settings import Settings
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
@@ -65,7 +75,7 @@ async def doctor(settings: Settings) -> int:
 
 async def sandbox(settings: Settings, *, port: int) -> int:
     """A workspace on this machine, its page, and the desk in it."""
-    desk = Desk(load_personas(settings.personas_dir))
+    desk = Desk(load_personas())
     async with _model_for_demo(settings) as local:
         store = (
             settings.redis_url.get_secret_value().split("@")[-1] if settings.redis_url else "embedded Valkey"
@@ -94,7 +104,10 @@ async def sandbox(settings: Settings, *, port: int) -> int:
 def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
     """The sandbox's workspace: our app with the scopes it asks for in earnest, and ``@CN-01`` and friends."""
     agent = AppConfig(
-        scopes=tuple(REQUIRED_SCOPES), events=(*BOT_EVENTS, "agent_session_stopped"), commands=()
+        scopes=(*REQUIRED_SCOPES, *OPTIONAL_SCOPES),
+        events=(*BOT_EVENTS, "agent_session_stopped"),
+        commands=(CommandConfig(COMMAND, COMMAND_DOES, COMMAND_HINT, should_escape=True),),
+        shortcuts=(ShortcutConfig(ASSESS_SHORTCUT, SHORTCUT_NAME, SHORTCUT_DOES),),
     )
     mentions = tuple(
         MentionShortcut(
@@ -107,7 +120,7 @@ def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
 
 async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -> int:
     """Print an assessment while it streams. No Slack and no store are needed."""
-    desk = Desk(load_personas(settings.personas_dir))
+    desk = Desk(load_personas())
     found = desk.by_code(persona) or desk.address(f"{persona}: {question}").persona
     if found is None:
         codes = ", ".join(member.code for member in desk.personas)

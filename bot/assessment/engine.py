@@ -49,11 +49,7 @@ class Engine:
         if self._desk is None or is_settled(checkpoints or {}):
             return None
         request = EvidenceRequest(
-            assignment.turn_id,
-            assignment.persona,
-            assignment.question,
-            assignment.as_of,
-            self._settings.sources_wanted,
+            assignment.turn_id, assignment.persona, assignment.question, assignment.as_of
         )
         return self._desk.begin(request)
 

@@ -60,8 +60,6 @@ class EngineSettings:
     """Set for a model whose text is no assessment."""
     search_seconds: float = 8.0
     """Longest wait of section 1 and the plan for searches, where there is too little to write from."""
-    sources_wanted: int = 12
-    """Sources that are asked for; a retrieval may add a few that come late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,12 @@ class Run:
         """Make the prefix, of the first so many sources (of all): it is the same in every call after that."""
         self.frozen = self.frozen or sources or len(self.evidence.sources)
         first = EvidenceTable(self.evidence.sources[: self.frozen], self.evidence.excerpts)
-        self._context = prompts.context_text(first, self.format, self.assignment.as_of)
+        self._context = prompts.context_text(
+            first,
+            self.format,
+            self.assignment.as_of,
+            horizon_months=self.assignment.question.horizon_months,
+        )
         self._tell_late()
 
     def grow(self, evidence: EvidenceTable) -> None:
