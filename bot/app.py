@@ -19,6 +19,7 @@ from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
 from bot.evidence.items import EvidenceDesk
+from bot.evidence_stack import evidence_desk
 from bot.jobs import Queue, TurnRun, queue_name
 from bot.llm.pacing import ProviderPause
 from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_stack
@@ -90,6 +91,7 @@ def engine_of(
         retries=RetryPolicy(settings.model_attempts, settings.model_retry_seconds),
         demo_label=DEMO_LABEL if local else "",
         search_seconds=settings.search_seconds,
+        sources_wanted=settings.evidence_items,
     )
     return Engine(models.meter, engine_settings, evidence), models
 
@@ -181,11 +183,13 @@ async def application(
         )
     pace = pace or SlackPace()
     token = settings.slack_bot_token.get_secret_value()
-    desk = Desk(load_personas())
+    desk = Desk(load_personas(settings.personas_dir))
     async with AsyncExitStack() as stack:
         url = await _store_url(settings, stack)
         redis = open_redis(url)
         stack.push_async_callback(redis.aclose)
+        if evidence is None:
+            evidence = await stack.enter_async_context(evidence_desk(settings, url, desk.personas))
         engine, models = engine_of(settings, local, partial(SharedPause, redis), evidence=evidence)
         stack.push_async_callback(models.aclose)
         models.open()

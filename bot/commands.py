@@ -75,7 +75,7 @@ async def doctor(settings: Settings) -> int:
 
 async def sandbox(settings: Settings, *, port: int) -> int:
     """A workspace on this machine, its page, and the desk in it."""
-    desk = Desk(load_personas())
+    desk = Desk(load_personas(settings.personas_dir))
     async with _model_for_demo(settings) as local:
         store = (
             settings.redis_url.get_secret_value().split("@")[-1] if settings.redis_url else "embedded Valkey"
@@ -120,7 +120,7 @@ def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
 
 async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -> int:
     """Print an assessment while it streams. No Slack and no store are needed."""
-    desk = Desk(load_personas())
+    desk = Desk(load_personas(settings.personas_dir))
     found = desk.by_code(persona) or desk.address(f"{persona}: {question}").persona
     if found is None:
         codes = ", ".join(member.code for member in desk.personas)

@@ -39,7 +39,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Try everything these settings lead to. Never raises for what is wrong outside; takes at most about
     20 seconds, when nothing answers.
     """
-    findings = [*_names(), *_personas(), *_data_folder(settings)]
+    findings = [*_names(), *_personas(settings), *_data_folder(settings)]
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         parts = await asyncio.gather(
@@ -84,9 +84,9 @@ def _names() -> list[Finding]:
     return found
 
 
-def _personas() -> list[Finding]:
+def _personas(settings: Settings) -> list[Finding]:
     try:
-        personas = load_personas()
+        personas = load_personas(settings.personas_dir)
     except PersonaError as error:
         return [
             Finding(

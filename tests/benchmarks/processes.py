@@ -99,6 +99,7 @@ async def open_desk(*, script: str, rate_limits: bool) -> AsyncIterator[Desk]:
             "MODEL_KEY": KEY,
             "DATA_DIR": str(folder / "data"),
             "LOG_FORMAT": "json",
+            "EVIDENCE": "false",  # no fetching from the open web
         }
         module = ["bot", "serve"] if rate_limits else ["tests.benchmarks.unpaced"]
         log = stack.enter_context((folder / "app.log").open("wb"))

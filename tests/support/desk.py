@@ -355,6 +355,7 @@ def settings_for(
         "model_retry_seconds": 3,
         "lease_seconds": 2,
         "log_level": "INFO",
+        "evidence": False,  # the open web is no place for tests; those of evidence bring their own
     }
     if transport == "socket":
         given["slack_app_token"] = app.app_token
@@ -450,6 +451,7 @@ class ServeProcess:
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment that gives a process these settings, and nothing else of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "OPENAI_"))}
+    kept["COUNTRY_AGENTS_EVIDENCE"] = "False"  # unless the test sets it
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         if value is not None:
