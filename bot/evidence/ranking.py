@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Final
 
 from bot.errors import CountryAgentsError
-from bot.evidence.segmentation import tokens
+from bot.evidence.segmentation import Script, main_script, tokens
 from bot.evidence.stored import StoredItem
 
 __all__ = ["Aspect", "Concept", "Index", "IndexUnavailableError", "Ranked"]
@@ -32,9 +32,9 @@ SMALLEST_COLLECTION: Final = 1_000
 be about one event), so that its words are weighed as if it held this many.
 """
 
-COMMON_SHARE: Final = 0.2
-"""Of a store large enough to tell: words of the topic that stand in more of its documents than this tell none
-of them from the others, but would cost most of the time.
+UNSEEN_AS_IF: Final = 5
+"""Documents that a concept counts as being in where the store has none: a question that is worded as no
+newsroom words it must not make everything else it says worthless.
 """
 
 _LEAST_IDF: Final = 1e-6
@@ -54,6 +54,8 @@ class Aspect(Enum):
     """What it is about: some of it must occur in a document for it to be relevant."""
     PARTY = "party"
     """A country it names: half of a country's news names it."""
+    CHANGE = "change"
+    """Words for what may have happened to it since: not asked for, but worth a place."""
     EMPHASIS = "emphasis"
     """Words of the topic that stand together in the question: a document that has them so is closer."""
 
@@ -66,6 +68,10 @@ class Concept:
     aspect: Aspect = Aspect.TOPIC
     weight: float = 1.0
 
+    def can_be_said_in(self, script: Script) -> bool:
+        """Whether a text in that script could hold it."""
+        return any(main_script(phrase) in (script, Script.DIGITS) for phrase in self.phrases)
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -76,10 +82,12 @@ class Ranked:
     """Sum over the concepts that matched, weighted; comparable within one search."""
     coverage: float
     """Share of the question's topic (of its parties, where it has no topic) that the document speaks of, 0-1,
-    rare words counting more.
+    rare words counting more. Only what can be said in the document's script is expected of it.
     """
-    weight: float
-    """The same, not as a share: the weights of what matched, times how rare it is."""
+    share: float
+    """The same, but of everything that was asked for."""
+    asked: int
+    """Concepts that could have been in it, those of ``coverage``."""
     concepts: frozenset[int]
     """Which of the query's concepts it has, by position."""
 
@@ -93,6 +101,7 @@ class Index:
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
         self._items: dict[int, StoredItem] = {}
+        self._scripts: dict[int, Script] = {}
         self._next_row = 1
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
@@ -100,7 +109,6 @@ class Index:
             self._database.execute(
                 "CREATE VIRTUAL TABLE documents USING fts5(title, summary, body, tokenize='ascii')"
             )
-            self._database.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(documents, row)")
         except sqlite3.OperationalError as error:
             self._database.close()
             raise IndexUnavailableError("The SQLite of this Python has no FTS5") from error
@@ -134,6 +142,7 @@ class Index:
         for number, item in zip(numbers, known.values(), strict=True):
             self._rows[item.id] = number
             self._items[number] = item
+            self._scripts[number] = main_script(f"{item.title} {item.summary}")
 
     def discard(self, ids: Iterable[str]) -> None:
         """Take documents out; unknown ids are nothing to do."""
@@ -153,18 +162,25 @@ class Index:
         values = [concept.weight * idf for concept, idf in zip(concepts, idfs, strict=True)]
         telling = _telling(concepts)
         whole = sum(values[number] for number in telling)
+        sayable = {
+            script: [number for number in telling if concepts[number].can_be_said_in(script)]
+            for script in Script
+        }
         ranked = []
         for row, scores in found.items():
             item = self._items[row]
             if item.published_at is not None and item.published_at > as_of:
                 continue
             weight = sum(values[number] for number in scores if number in telling)
+            expected = sayable[self._scripts[row]]
+            possible = sum(values[number] for number in expected)
             ranked.append(
                 Ranked(
                     item,
                     relevance=sum(values[number] * score for number, score in scores.items()),
-                    coverage=weight / whole if whole else 0.0,
-                    weight=weight,
+                    coverage=min(1.0, weight / possible) if possible else 0.0,
+                    share=weight / whole if whole else 0.0,
+                    asked=len(expected),
                     concepts=frozenset(scores),
                 )
             )
@@ -174,15 +190,13 @@ class Index:
         rows = [row for item_id in ids if (row := self._rows.pop(item_id, None)) is not None]
         self._database.executemany("DELETE FROM documents WHERE rowid = ?", [(row,) for row in rows])
         for row in rows:
-            del self._items[row]
+            del self._items[row], self._scripts[row]
 
     def _scores(self, concept: Concept) -> dict[int, float]:
         """BM25 without the inverse frequency, 0-2.2, by row: of the best phrase."""
         best: dict[int, float] = {}
         for phrase in dict.fromkeys(" ".join(tokens(phrase)) for phrase in concept.phrases):
             if not phrase:
-                continue
-            if concept.aspect is not Aspect.PARTY and self._is_common(phrase.split()):
                 continue
             # Tokens are letters, marks and digits: nothing in them could end the string of the query.
             rows = self._database.execute(
@@ -196,19 +210,9 @@ class Index:
                 best[row] = max(best.get(row, 0.0), -score / max(idf, _LEAST_IDF))
         return best
 
-    def _is_common(self, phrase: Sequence[str]) -> bool:
-        """Whether even the rarest word of a phrase is common."""
-        if len(self._items) < SMALLEST_COLLECTION:
-            return False
-        most = COMMON_SHARE * len(self._items)
-        return all(self._documents_with(token) > most for token in phrase)
-
-    def _documents_with(self, token: str) -> int:
-        row = self._database.execute("SELECT doc FROM vocabulary WHERE term = ?", (token,)).fetchone()
-        return int(row[0]) if row else 0
-
     def _idf(self, count: int) -> float:
         collection = max(len(self._items), SMALLEST_COLLECTION)
+        count = count or UNSEEN_AS_IF
         return math.log(1 + (collection - count + 0.5) / (count + 0.5))
 
 

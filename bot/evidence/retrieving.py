@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,11 +14,12 @@ from bot.evidence.baseline import FROZEN_AT, baseline_of
 from bot.evidence.collecting import CLAIM_SECONDS, Collecting, now_in_utc
 from bot.evidence.collector import AT_ONCE, Visits
 from bot.evidence.dates import believable
-from bot.evidence.finding import EXCERPT_CHARS, Found, as_evidence, find
+from bot.evidence.finding import Found, Search
 from bot.evidence.items import EvidenceItem, EvidenceRequest, Retrieved, SourceClass, SourceFailure
 from bot.evidence.links import links_in
 from bot.evidence.memory import Memory
 from bot.evidence.protocol import Snapshot
+from bot.evidence.queries import QueryBuilder
 from bot.evidence.reader import CleanEntry
 from bot.evidence.registry import ReadSource
 from bot.evidence.stored import item_id_for
@@ -59,6 +59,7 @@ class _Progress:
     """What is known of one retrieval so far."""
 
     request: EvidenceRequest
+    search: Search
     asked: tuple[ReadSource, ...]
     links: list[str]
     failures: list[SourceFailure] = field(default_factory=list)
@@ -87,12 +88,14 @@ class Retriever:
         self._visits = visits
         self._collecting = collecting
         self._sources = tuple(sources)
-        self._personas = tuple(personas)
+        self._builder = QueryBuilder(personas)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, request: EvidenceRequest, emit: Emit) -> None:
         """Search, and tell what there is as it grows; the last snapshot is ``over``. Cancel to end."""
-        progress = _Progress(request, self._asked(request), links_in(request.question))
+        progress = _Progress(
+            request, Search(self._builder, request), self._asked(request), links_in(request.question)
+        )
         try:
             states = await self._states(progress)
             await self._look(progress)
@@ -111,9 +114,8 @@ class Retriever:
         emit(self._snapshot(progress))
 
     def _asked(self, request: EvidenceRequest) -> tuple[ReadSource, ...]:
-        """The sources of the persona, and of other countries on the desk that the question names."""
-        text = request.question.text
-        codes = {request.persona.code} | {each.code for each in self._personas if _names(text, each)}
+        """The sources of the persona, and of the other countries on the desk that the question is about."""
+        codes = {request.persona.code, *self._builder.desk_codes(request.question, request.persona)}
         return tuple(source for source in self._sources if source.personas & codes)
 
     async def _states(self, progress: _Progress) -> Mapping[str, SourceState]:
@@ -131,7 +133,7 @@ class Retriever:
                 await self._memory.refresh(at_most_old=at_most_old)
         except TimeoutError:
             log.info("retrieval.copy_behind", turn_id=progress.request.turn_id, items=len(self._memory))
-        progress.found = find(self._memory.index, progress.request)
+        progress.found = progress.search.find(self._memory.index)
 
     def _begin(self, progress: _Progress, states: Mapping[str, SourceState]) -> None:
         """Start reading what is worth it; what failed before and is not due is told at once."""
@@ -192,7 +194,7 @@ class Retriever:
     async def _read_link(self, progress: _Progress, url: str) -> None:
         known = self._memory.item(item_id_for(url))
         if known is not None and known.body:
-            progress.linked.append(as_evidence(known))
+            progress.linked.append(progress.search.linked(known))
             return
         read = await self._collecting.article(url)
         if not isinstance(read, CleanEntry):
@@ -205,7 +207,7 @@ class Retriever:
                 publisher=(urlsplit(read.url).hostname or "").removeprefix("www."),
                 url=read.url,
                 source_class=SourceClass.LINKED,
-                text=(read.body or read.summary)[:EXCERPT_CHARS],
+                text=progress.search.excerpt(read.body or read.summary),
                 retrieved_at=now,
                 published_at=believable(read.published, now),
                 language=read.language,
@@ -238,12 +240,6 @@ class Retriever:
 
 def _link_name(url: str) -> str:
     return f"Link to {urlsplit(url).hostname}"
-
-
-def _names(text: str, persona: Persona) -> bool:
-    """Whether a text names the persona's country."""
-    names = "|".join(re.escape(name) for name in (persona.country, persona.adjective, persona.native_name))
-    return re.search(rf"(?<!\w)(?:{names})(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _is_thin(items: Sequence[EvidenceItem], as_of: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 Scripts that put spaces between words give stems. Chinese, Japanese, Korean and Thai give overlapping runs of
 characters, which find a word wherever it stands in an unspaced text (``tests/evidence`` compares them with
-dictionary segmenters). A term is then a phrase: its tokens, adjacent.
+words cut by hand). A term is then a phrase: its tokens, adjacent.
 """
 
 from __future__ import annotations
@@ -16,33 +16,38 @@ from typing import Final, NamedTuple
 
 import snowballstemmer  # type: ignore[import-untyped]
 
-__all__ = ["Piece", "Writing", "pieces", "tokens", "writing_of"]
+__all__ = ["GRAM_LENGTH", "Piece", "Script", "main_script", "pieces", "tokens", "without_particle"]
 
 
-class Writing(Enum):
-    """How a script writes words, as far as cutting goes."""
+class Script(Enum):
+    """What a run of letters is written in, as far as cutting goes."""
 
-    WORDS = "words"
-    """With spaces between them."""
-    HAN = "han"
-    """Chinese characters and kana, without spaces."""
-    HANGUL = "hangul"
+    LATIN = "Latin"
+    """And every script that is not named here."""
+    CYRILLIC = "Cyrillic"
+    ARABIC = "Arabic"
+    HEBREW = "Hebrew"
+    DEVANAGARI = "Devanagari"
+    HAN = "Han"
+    """With kana: Chinese and Japanese, without spaces."""
+    HANGUL = "Hangul"
     """With spaces, but particles and compounds are written together."""
-    THAI = "thai"
-    """Thai, Lao, Khmer and Burmese, without spaces."""
+    THAI = "Thai"
+    """And Lao, Khmer and Burmese, without spaces."""
+    DIGITS = "digits"
 
 
 class Piece(NamedTuple):
-    """A run of letters and digits of one way of writing, not yet cut."""
+    """A run of letters or digits of one script, not yet cut."""
 
     text: str
     """NFKC, lower case."""
-    writing: Writing
+    script: Script
 
 
-GRAM_LENGTH: Final = {Writing.HAN: 2, Writing.HANGUL: 2, Writing.THAI: 3}
-"""Characters a token. Two is the usual length of a word in Chinese and Korean; a syllable of Thai takes about
-three.
+GRAM_LENGTH: Final = {Script.HAN: 2, Script.HANGUL: 2, Script.THAI: 3}
+"""Characters a token, in the scripts that are cut into overlapping runs. Two is the usual length of a word in
+Chinese and Korean; a syllable of Thai takes about three.
 """
 
 KNOWN_WORDS: Final = 50_000
@@ -63,11 +68,21 @@ _RUNS: Final = re.compile(
     rf"[{_HAN}]+|[{_HANGUL}]+|[{_THAI}]+|\d+(?:[.,]\d+)*"
     rf"|(?:[^\W\d_{_HAN}{_HANGUL}{_THAI}]|[{_MARKS}])+"
 )
-_FIRST: Final = {
-    Writing.HAN: re.compile(f"[{_HAN}]"),
-    Writing.HANGUL: re.compile(f"[{_HANGUL}]"),
-    Writing.THAI: re.compile(f"[{_THAI}]"),
-}
+_BLOCKS: Final = (
+    ("\u0400", "\u052f", Script.CYRILLIC),
+    ("\u0590", "\u05ff", Script.HEBREW),
+    ("\u0600", "\u077f", Script.ARABIC),
+    ("\u0900", "\u097f", Script.DEVANAGARI),
+    ("\u0e00", "\u0eff", Script.THAI),
+    ("\u1000", "\u109f", Script.THAI),
+    ("\u1780", "\u17ff", Script.THAI),
+    ("\u3005", "\u30ff", Script.HAN),
+    ("\u3400", "\u9fff", Script.HAN),
+    ("\uac00", "\ud7a3", Script.HANGUL),
+    ("\uf900", "\ufaff", Script.HAN),
+    ("\U00020000", "\U000323af", Script.HAN),
+)
+"""First and last character; what is in none of them is written like Latin."""
 _DOTTED: Final = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _UNITED_STATES: Final = re.compile(r"\bUSA?\b|\bU\.\s?S\.(?:\s?A\.)?")
 """In capitals only: in lower case it is a pronoun."""
@@ -86,19 +101,29 @@ def tokens(text: str) -> list[str]:
 def pieces(text: str) -> Iterator[Piece]:
     """The runs of a text that are searched for, before they are cut into tokens."""
     for run in _RUNS.findall(_folded(text)):
-        yield Piece(run, _writing(run))
+        yield Piece(run, _script(run))
 
 
-def writing_of(text: str) -> Writing:
-    """How most of a text is written."""
-    lengths = dict.fromkeys(Writing, 0)
+def main_script(text: str) -> Script:
+    """What most of a text is written in."""
+    lengths = dict.fromkeys(Script, 0)
     for piece in pieces(text):
-        lengths[piece.writing] += len(piece.text)
+        lengths[piece.script] += len(piece.text)
     return max(lengths, key=lengths.__getitem__)
 
 
-def _writing(run: str) -> Writing:
-    return next((writing for writing, first in _FIRST.items() if first.match(run)), Writing.WORDS)
+def without_particle(word: str) -> str:
+    """A Korean word without what is written onto it."""
+    return _PARTICLE.sub("", word, count=1)
+
+
+def _script(run: str) -> Script:
+    first = run[0]
+    if first.isdigit():
+        return Script.DIGITS
+    if first < "\u0400":
+        return Script.LATIN
+    return next((script for start, end, script in _BLOCKS if start <= first <= end), Script.LATIN)
 
 
 def _folded(text: str) -> str:
@@ -111,12 +136,12 @@ def _folded(text: str) -> str:
 
 
 def _cut(run: str) -> tuple[str, ...]:
-    writing = _writing(run)
-    if writing is Writing.WORDS:
-        return _stem(run)
-    if writing is Writing.HANGUL:
-        run = _without_particle(run)
-    length = GRAM_LENGTH[writing]
+    script = _script(run)
+    length = GRAM_LENGTH.get(script)
+    if length is None:
+        return _stem(run, script)
+    if script is Script.HANGUL:
+        run = without_particle(run)
     return tuple([run[start : start + length] for start in range(max(1, len(run) - length + 1))])
 
 
@@ -124,22 +149,14 @@ def _cut(run: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=KNOWN_WORDS)
-def _stem(word: str) -> tuple[str, ...]:
+def _stem(word: str, script: Script) -> tuple[str, ...]:
     """One stem, or none where a word is nothing but marks."""
-    first = word[0]
-    if first.isdigit():
-        return ("".join(_digit(character) for character in word if character != ","),)
-    if "\u0900" <= first <= "\u097f":
-        stem = _hindi(word)
-    elif "\u0590" <= first <= "\u05ff":
-        stem = _hebrew(word)
-    elif "\u0600" <= first <= "\u06ff":
-        stem = _arabic(word)
-    elif "\u0400" <= first <= "\u052f":
-        stem = _snowball("russian")(word.replace("ё", "е"))
-    else:
-        stem = _snowball("english")(_without_marks(word))
+    stem = _STEMMERS[script](word)
     return (stem,) if stem else ()
+
+
+def _number(word: str) -> str:
+    return "".join(_digit(character) for character in word if character != ",")
 
 
 def _digit(character: str) -> str:
@@ -208,6 +225,24 @@ def _worn_down(affix: re.Pattern[str], word: str) -> str:
     return word
 
 
+def _russian(word: str) -> str:
+    return _snowball("russian")(word.replace("ё", "е"))
+
+
+def _english(word: str) -> str:
+    return _snowball("english")(_without_marks(word))
+
+
+_STEMMERS: Final[dict[Script, Callable[[str], str]]] = {
+    Script.LATIN: _english,
+    Script.CYRILLIC: _russian,
+    Script.ARABIC: _arabic,
+    Script.HEBREW: _hebrew,
+    Script.DEVANAGARI: _hindi,
+    Script.DIGITS: _number,
+}
+
+
 # Korean
 
 _PARTICLE: Final = re.compile(
@@ -216,7 +251,3 @@ _PARTICLE: Final = re.compile(
     "|했다|한다|하는|하고|하며|하기|했던|한|할|해|된|된다|됐다|되는|됐던|될)$"
 )
 """What follows a noun of two syllables or more inside its word: particles; 하다 and 되다 that make verbs."""
-
-
-def _without_particle(word: str) -> str:
-    return _PARTICLE.sub("", word, count=1)

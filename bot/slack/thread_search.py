@@ -16,7 +16,6 @@ __all__ = [
     "CARD",
     "FOOTER",
     "PART_EVENT",
-    "QUESTION",
     "TEXT",
     "Sender",
     "ThreadPlace",
@@ -26,8 +25,6 @@ __all__ = [
 ]
 
 PART_EVENT: Final = "country_agents_part"
-QUESTION: Final = "question"
-"""The question of a command or a form, as we post it."""
 CARD: Final = "card"
 TEXT: Final = "text"
 FOOTER: Final = "footer"
@@ -40,12 +37,9 @@ class ThreadPlace:
     team_id: str
     channel: str
     thread_ts: str
-    """Empty: no thread yet, the channel itself."""
     recipient_user_id: str
     recipient_team_id: str
     """The asking person's own workspace."""
-    since: str = "0"
-    """The ts from which on a channel is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +74,9 @@ class ThreadSearch:
 
     async def _messages(self, after: str | None) -> list[ThreadMessage]:
         identity = await self._api.identity()
-        place = self._place
-        if place.thread_ts:
-            messages = await self._api.thread_messages(
-                channel=place.channel, thread_ts=place.thread_ts, oldest=after
-            )
-        else:
-            messages = await self._api.channel_messages(channel=place.channel, oldest=after or place.since)
+        messages = await self._api.thread_messages(
+            channel=self._place.channel, thread_ts=self._place.thread_ts, oldest=after
+        )
         return [
             message
             for message in messages

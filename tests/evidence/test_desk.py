@@ -87,5 +87,5 @@ async def test_newsrooms_in_eight_languages_are_read_and_the_sick_ones_are_told(
         assert "商务部：中美出口管制暂停措施延长一年至2027年11月10日" in [
             item.title for item in chinese.items
         ]
-        assert chinese.items[0].language == "zh-Hans"
+        assert "zh-Hans" in {item.language for item in chinese.items}
     assert await keys_without_ttl(redis, f"{namespace}:*") == []

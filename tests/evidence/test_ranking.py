@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.evidence.items import SourceClass
-from bot.evidence.ranking import COMMON_SHARE, SMALLEST_COLLECTION, Aspect, Concept, Index
+from bot.evidence.ranking import Aspect, Concept, Index
 from bot.evidence.stored import StoredItem, item_id_for
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -119,14 +119,6 @@ def _dates(item: StoredItem) -> dict[str, object]:
         "retrieved_at": item.retrieved_at,
         "published_at": item.published_at,
     }
-
-
-def test_what_everybody_writes_is_not_looked_for(index: Index) -> None:
-    """In a large store a word of the topic that is everywhere is left out, a party's name is not."""
-    index.add([stored(f"Trade {number}") for number in range(int(1.1 * SMALLEST_COLLECTION))])
-    assert COMMON_SHARE < 1
-    assert titles(index, Concept(("trade",))) == []
-    assert len(titles(index, Concept(("trade",), Aspect.PARTY))) == int(1.1 * SMALLEST_COLLECTION)
 
 
 @given(st.lists(st.text(), max_size=5), st.text(), st.text())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.evidence.segmentation import Writing, pieces, tokens, writing_of
+from bot.evidence.segmentation import Script, main_script, pieces, tokens
 
 SAME = [
     ("tariffs", "Tariff’s"),
@@ -73,9 +73,9 @@ def test_a_term_is_a_phrase_of_the_text_it_stands_in(term: str, text: str) -> No
 
 def test_a_text_knows_how_it_is_written() -> None:
     """By most of its letters, so that a name in Latin letters does not turn a Chinese text."""
-    assert writing_of("中国商务部回应 Nvidia 芯片") is Writing.HAN
-    assert writing_of("Минторг КНР ответил 商务部") is Writing.WORDS
-    assert [piece.writing for piece in pieces("미국 ไทย 中国")] == [Writing.HANGUL, Writing.THAI, Writing.HAN]
+    assert main_script("中国商务部回应 Nvidia 芯片") is Script.HAN
+    assert main_script("Минторг КНР ответил 商务部") is Script.CYRILLIC
+    assert [piece.script for piece in pieces("미국 ไทย 中国")] == [Script.HANGUL, Script.THAI, Script.HAN]
 
 
 @given(st.text())
