@@ -32,6 +32,7 @@ from bot.evidence.items import Retrieval
 from bot.jobs import HandOverError, TurnRun
 from bot.llm.port import ModelError
 from bot.metering import MeteredModel
+from bot.pane import AgentPane
 from bot.slack import cards
 from bot.slack.admission_notices import position_line
 from bot.slack.api import SlackApi
@@ -61,6 +62,7 @@ class Answering:
     """The engine's model."""
     formats: Callable[[str], Format]
     """The format of a turn's key, fitted to the model in use."""
+    pane: AgentPane
 
     async def answer(self, run: TurnRun) -> Outcome:
         """Answer one turn, from where an earlier run left it. Raises ``HandOverError`` while draining."""
@@ -149,11 +151,12 @@ class _Answer:
             stopped = asyncio.create_task(run.stop.wait())
             draining = asyncio.create_task(run.draining.wait())
             delivery = asyncio.create_task(self.writer.failed())
+            titled = asyncio.create_task(answering.pane.entitle(run.turn))
             tasks = {work, stopped, draining, delivery}
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await _cancel(tasks)
+                await _cancel({*tasks, titled})
             await card
             if work.done() and not work.cancelled():
                 return work.result()

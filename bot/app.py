@@ -20,23 +20,29 @@ from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
 from bot.evidence.items import EvidenceDesk
 from bot.evidence_stack import evidence_desk
-from bot.jobs import Queue, queue_name
+from bot.jobs import Queue, TurnRun, queue_name
 from bot.llm.pacing import ProviderPause
 from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_stack
+from bot.opening import ThreadOpening
+from bot.pane import AgentPane
 from bot.prices import load_prices
 from bot.reception import Reception
 from bot.retrying import RetryPolicy
+from bot.scopes import JOIN_SCOPE
 from bot.settings import Settings
 from bot.slack.api import AppIdentity, SlackApi, slack_session
 from bot.slack.limits import WriterLimits, slack_budgets
+from bot.slack.private_words import PrivateWords
+from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
 from bot.store.governor import Budget, Governor
 from bot.store.keys import app_prefix
 from bot.store.model_governor import SharedPause
+from bot.store.stored_turns import Outcome
 from bot.store.turn_store import TurnStore
-from bot.transports import HttpTransport, SocketTransport, Transport, bolt_app
+from bot.transports import HttpApp, HttpTransport, SocketTransport, Transport, bolt_app
 from handlers.registration import register
 from personas.desk import Desk
 from personas.loader import load_personas
@@ -127,15 +133,14 @@ class Application:
     identity: AppIdentity
     queue: Queue
     answering: Answering
+    opening: ThreadOpening
     transport: Transport
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
         """Take and answer questions until ``stop``; hand over what is running then. ``ready`` is called
         once questions are taken.
         """
-        worker = asyncio.create_task(
-            self.queue.run_worker(self.answering.answer, give_up=self.answering.give_up), name="worker"
-        )
+        worker = asyncio.create_task(self.queue.run_worker(self._work, give_up=self._give_up), name="worker")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
             await self.transport.start()
@@ -147,6 +152,13 @@ class Application:
             self.queue.drain()
             stopped.cancel()
             await worker
+
+    async def _work(self, run: TurnRun) -> Outcome:
+        return await (self.answering.answer(run) if run.turn.opening is None else self.opening.open(run))
+
+    async def _give_up(self, run: TurnRun, reason: str) -> None:
+        give_up = self.answering.give_up if run.turn.opening is None else self.opening.give_up
+        await give_up(run, reason)
 
 
 @asynccontextmanager
@@ -198,12 +210,19 @@ async def application(
         stack.push_async_callback(queue.aclose)
         governor = Governor(redis, identity.key, identity.team_id, pace.budgets)
         api = SlackApi(token, governor, session, base_url=settings.slack_api_url, limits=pace.limits)
+        ways_in, words = WaysIn(api), PrivateWords(session)
+        pane = AgentPane.of(identity, ways_in, desk)
         reception = Reception(
             app_id=identity.key,
             desk=desk,
             bot_user_id=identity.bot_user_id,
+            bot_name=identity.bot_user,
+            scopes=identity.scopes,
             bound=_bound_persona(desk, identity),
             api=api,
+            ways_in=ways_in,
+            words=words,
+            pane=pane,
             queue=queue,
             store=store,
             admission=admission,
@@ -212,7 +231,20 @@ async def application(
         )
         # Without a token: Bolt gets it from ``authorize`` and would complain of two.
         client = AsyncWebClient(base_url=settings.slack_api_url, session=session)
-        answering = Answering(api, store, engine, desk, admission, models.meter, format_for(settings, local))
+        formats = format_for(settings, local)
+        answering = Answering(api, store, engine, desk, admission, models.meter, formats, pane)
+        opening = ThreadOpening(
+            api=api,
+            ways_in=ways_in,
+            words=words,
+            store=store,
+            queue=queue,
+            admission=admission,
+            desk=desk,
+            formats=formats,
+            bot_name=identity.bot_user,
+            can_join=JOIN_SCOPE in identity.scopes,
+        )
         secret = settings.slack_signing_secret.get_secret_value() if settings.slack_signing_secret else ""
         app = bolt_app(identity, token=token, signing_secret=secret, client=client)
         register(app, reception)
@@ -220,9 +252,10 @@ async def application(
         if settings.slack_app_token is not None:
             transport = SocketTransport(app, settings.slack_app_token.get_secret_value(), client)
         else:
-            transport = HttpTransport(app, host=settings.http_host, port=settings.http_port)
+            reached = HttpApp(app, secret, identity.app_id)
+            transport = HttpTransport([reached], host=settings.http_host, port=settings.http_port)
         log.info("app.ready", app_id=identity.app_id, team=identity.team_id, personas=len(desk.personas))
-        yield Application(identity, queue, answering, transport)
+        yield Application(identity, queue, answering, opening, transport)
 
 
 async def serve(

@@ -25,8 +25,18 @@ from bot.llm.local_server import LocalServer, Threads
 from bot.llm.port import ModelError
 from bot.llm.progress import TerminalProgress
 from bot.llm.weights import DEFAULT_WEIGHTS, load_specs, resolve
-from bot.sandbox import AppConfig, MentionShortcut, Sandbox, WorkspaceConfig
-from bot.scopes import BOT_EVENTS, REQUIRED_SCOPES
+from bot.sandbox import AppConfig, CommandConfig, MentionShortcut, Sandbox, ShortcutConfig, WorkspaceConfig
+from bot.scopes import (
+    ASSESS_SHORTCUT,
+    BOT_EVENTS,
+    COMMAND,
+    COMMAND_DOES,
+    COMMAND_HINT,
+    OPTIONAL_SCOPES,
+    REQUIRED_SCOPES,
+    SHORTCUT_DOES,
+    SHORTCUT_NAME,
+)
 from bot.settings import Settings
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
@@ -94,7 +104,10 @@ async def sandbox(settings: Settings, *, port: int) -> int:
 def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
     """The sandbox's workspace: our app with the scopes it asks for in earnest, and ``@CN-01`` and friends."""
     agent = AppConfig(
-        scopes=tuple(REQUIRED_SCOPES), events=(*BOT_EVENTS, "agent_session_stopped"), commands=()
+        scopes=(*REQUIRED_SCOPES, *OPTIONAL_SCOPES),
+        events=(*BOT_EVENTS, "agent_session_stopped"),
+        commands=(CommandConfig(COMMAND, COMMAND_DOES, COMMAND_HINT, should_escape=True),),
+        shortcuts=(ShortcutConfig(ASSESS_SHORTCUT, SHORTCUT_NAME, SHORTCUT_DOES),),
     )
     mentions = tuple(
         MentionShortcut(

@@ -5,17 +5,26 @@ Handlers parse and decide; everything they hand over goes through here.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from bot.admission import Admission, Refused
 from bot.jobs import Queue
+from bot.pane import AgentPane
+from bot.scopes import NAMES_SCOPE
+from bot.slack import asking_notices
 from bot.slack.admission_notices import refusal_notice
 from bot.slack.api import SlackApi
-from bot.slack.cards import Notice
+from bot.slack.cards import Message, Notice
 from bot.slack.errors import SlackError
+from bot.slack.forms import FormPreset, assess_form
+from bot.slack.private_words import PrivateWords
+from bot.slack.ways_in import WaysIn
+from bot.store.errors import StoreError
 from bot.store.turn_store import TurnStore
 from bot.turns import Turn, turn_id_for
 from personas.desk import Desk
@@ -23,6 +32,12 @@ from personas.desk import Desk
 __all__ = ["Reception"]
 
 log = structlog.get_logger()
+
+NAME_SECONDS = 0.7
+"""Longest wait for a person's name: a trigger opens a view within three seconds, and a name is a nicety."""
+
+MOST_NAMES = 1_000
+"""Names remembered at once: all colleagues of a desk, in some hundred kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +51,20 @@ class Reception:
     bound: str | None
     """Code of the persona that the bot user itself is, when its name is that code."""
     api: SlackApi
+    ways_in: WaysIn
+    words: PrivateWords
+    pane: AgentPane
     queue: Queue
     store: TurnStore
     admission: Admission
     question_limit: int
     """Characters."""
     edit_window_seconds: int
+    bot_name: str
+    """As people write it behind ``/invite @``."""
+    scopes: frozenset[str]
+    """What the workspace granted."""
+    _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
         """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a
@@ -66,6 +89,64 @@ class Reception:
                 once="" if pressed_by else turn.message_ts,
             )
 
+    async def ask(self, turns: Sequence[Turn]) -> list[tuple[Turn, Notice]]:
+        """Take questions that still need their threads (``unopened_turn``). Those that a limit keeps out are
+        returned, each with what to tell the person.
+
+        Raises ``QueueUnavailableError`` or ``StoreError``. Slack delivers commands and forms once, so the
+        person has to be told.
+        """
+        refused: list[tuple[Turn, Notice]] = []
+        for turn in turns:
+            answering = turn.opened(turn.channel, turn.thread_ts, turn.message_ts)
+            verdict = await self.admission.admit(answering, pressed=True)
+            if isinstance(verdict, Refused):
+                refused.append((turn, refusal_notice(verdict, self.admission.store.policy)))
+            else:
+                await self.queue.enqueue(turn)
+        return refused
+
+    async def keep(self, turn: Turn) -> None:
+        """Keep a question that nobody asked yet, for a day."""
+        await self.store.offer(turn)
+
+    async def kept(self, turn_id: str) -> Turn | None:
+        """A kept question, or None where it is forgotten."""
+        return await self.store.offered(turn_id)
+
+    async def open_form(self, trigger_id: str, preset: FormPreset, *, typed: str) -> Notice | None:
+        """Open the form for who did the thing that Slack gave the trigger for. Where Slack refuses, what to
+        tell the person, with the words ``typed``.
+        """
+        form = assess_form(self.desk.personas, preset, question_limit=self.question_limit)
+        try:
+            await self.ways_in.open_view(trigger_id, form)
+        except SlackError as error:
+            self.note("form.not_opened", error)
+            return asking_notices.form_failed_notice(typed)
+        return None
+
+    async def name_of(self, user_id: str) -> str:
+        """The name people see of a person; empty where we may not ask, or Slack does not tell in time."""
+        if not user_id or NAMES_SCOPE not in self.scopes:
+            return ""
+        if user_id not in self._names:
+            try:
+                async with asyncio.timeout(NAME_SECONDS):
+                    name = await self.ways_in.name_of(user_id)
+            except (SlackError, StoreError, TimeoutError) as error:
+                log.warning("name.unknown", error=type(error).__name__)
+                return ""
+            if len(self._names) >= MOST_NAMES:
+                self._names.clear()
+            self._names[user_id] = name
+        return self._names[user_id]
+
+    @staticmethod
+    def note(event: str, error: SlackError) -> None:
+        """A line in the log about what Slack refused."""
+        log.warning(event, method=error.method, code=error.code)
+
     async def ask_anew(self, turn_id: str, *, user_id: str) -> bool:
         """Ask a stored question once more, as a turn of its own; False where it is forgotten.
 
@@ -85,13 +166,25 @@ class Reception:
         await self.store.offer(replace(turn, turn_id=turn_id))
         return turn_id
 
-    async def ask_offered(self, turn_id: str, *, user_id: str) -> bool:
-        """Ask a kept question; False where it is forgotten."""
+    async def ask_offered(self, turn_id: str, *, user_id: str, persona: str = "") -> bool:
+        """Ask a kept question, of ``persona`` where it named none; False where it is forgotten."""
         turn = await self.store.offered(turn_id)
         if turn is None:
             return False
-        await self.take(replace(turn, asked_at=time.time()), pressed_by=user_id)
+        asked = replace(turn, asked_at=time.time(), persona=persona or turn.persona)
+        await self.take(asked, pressed_by=user_id)
         return True
+
+    async def post(self, message: Message, *, turn: Turn) -> None:
+        """Say something in the thread of a question, once however often Slack delivers the event."""
+        if not await self.store.claim_notice(turn.team_id, turn.channel, turn.message_ts):
+            return
+        try:
+            await self.api.post_message(
+                channel=turn.channel, text=message.text, blocks=message.blocks, thread_ts=turn.thread_ts
+            )
+        except SlackError as error:
+            self.note("notice.not_shown", error)
 
     async def stop(self, turn_id: str, user_id: str) -> None:
         """Stop a turn; nothing happens where it is over."""

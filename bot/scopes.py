@@ -10,7 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["APP_LEVEL_SCOPE", "BOT_EVENTS", "REQUIRED_SCOPES"]
+__all__ = [
+    "AGENT_SCOPE",
+    "APP_LEVEL_SCOPE",
+    "ASSESS_SHORTCUT",
+    "BOT_EVENTS",
+    "COMMAND",
+    "COMMANDS_SCOPE",
+    "COMMAND_DOES",
+    "COMMAND_HINT",
+    "DESK_SCOPES",
+    "JOIN_SCOPE",
+    "NAMES_SCOPE",
+    "OPTIONAL_SCOPES",
+    "REQUIRED_SCOPES",
+    "SHORTCUT_DOES",
+    "SHORTCUT_NAME",
+]
 
 REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
     {
@@ -18,21 +34,56 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
         "channels:history": "see the edit of a question; read a thread after a restart",
         "chat:write": "answer: post, stream, update, and show the progress line",
         "chat:write.customize": "answer under a persona's name and icon",
+        "commands": "offer /assess and the message shortcut",
         "groups:history": "the same as channels:history for private channels the bot is in",
+        "im:history": "hear what people write to the bot directly",
+        "im:write": "open the direct message with somebody who wants an answer there",
     }
 )
 """Bot scope -> what it is for, as a phrase that follows "to"."""
+
+COMMANDS_SCOPE = "commands"
+DESK_SCOPES = frozenset({COMMANDS_SCOPE})
+"""Required of the app of the whole desk only: it alone declares the slash command and the shortcut."""
+
+JOIN_SCOPE = "channels:join"
+NAMES_SCOPE = "users:read"
+
+OPTIONAL_SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        JOIN_SCOPE: "join a public channel when somebody there presses Join",
+        NAMES_SCOPE: "name the author of a message that is assessed",
+    }
+)
+"""Bot scope -> what it is for, of those an administrator may refuse: everything else works without."""
+
+AGENT_SCOPE = "assistant:write"
+"""Granted to apps declared as agents only: suggested prompts, and titles of sessions. Not asked for."""
+
+COMMAND = "/assess"
+"""The slash command of the manifests. Any other name works as well: the app answers by the name it is
+called."""
+
+COMMAND_DOES = "Ask a country analyst; alone it opens a form"
+COMMAND_HINT = "CN-01 your question | brief US … | compare CN-01 US-01 … | list | help"
+
+ASSESS_SHORTCUT = "assess_message"
+"""Callback id of the message shortcut."""
+SHORTCUT_NAME = "Assess this message"
+SHORTCUT_DOES = "Ask a country analyst about this message"
 
 BOT_EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "app_mention": "a mention, which is the question",
         "message.channels": "the edit of a question, and names like @CN-01 that are user groups",
         "message.groups": "the same in private channels",
+        "message.im": "what people write to the bot directly",
     }
 )
 """Event subscription -> what it is for. Slack's own stop (``agent_session_stopped``) needs an app
 declared as agent (``agent_view``), which shuts out guests and cannot be undone: not asked for here;
-the card's stop button does the same. Add the event where an app is an agent already."""
+the card's stop button does the same. Where an app is an agent already, add that event and
+``app_home_opened``, which brings the suggested prompts."""
 
 APP_LEVEL_SCOPE = "connections:write"
 """The one scope of the app-level token: opening Socket Mode connections."""

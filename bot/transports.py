@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 
 import aiohttp
 import structlog
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.request.async_internals import build_async_context
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.api import AppIdentity
 
-__all__ = ["EVENTS_PATH", "HttpTransport", "SocketTransport", "Transport", "bolt_app"]
+__all__ = ["EVENTS_PATH", "HttpApp", "HttpTransport", "SocketTransport", "Transport", "bolt_app"]
 
 log = structlog.get_logger()
 
 EVENTS_PATH = "/slack/events"
 BODY_BYTES = 1024 * 1024
 """Bytes: Slack's largest payloads (views) stay under 250 kB."""
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
+"""Unix seconds, as Slack signs them."""
 STOP_SECONDS = 3.0
 """Seconds that events being taken may still need when the program ends: Slack's own limit for an ack."""
 
@@ -124,11 +133,24 @@ class _ConcurrentSocketHandler(AsyncSocketModeHandler):
             await asyncio.wait(self._taking, timeout=STOP_SECONDS)
 
 
-class HttpTransport:
-    """Signed HTTP: ``POST /slack/events``, and ``GET /healthz`` for whoever watches the process."""
+@dataclass(frozen=True, slots=True)
+class HttpApp:
+    """A Slack app that is reached over HTTP."""
 
-    def __init__(self, app: AsyncApp, *, host: str, port: int) -> None:
-        self._app = app
+    bolt: AsyncApp
+    signing_secret: str
+    app_id: str = ""
+    """As its requests name it; empty where Slack did not tell: then its secret alone says whose they are."""
+
+
+class HttpTransport:
+    """Signed HTTP: ``POST /slack/events``, and ``GET /healthz`` for whoever watches the process.
+
+    One server for all apps: a request is of the app whose secret signed it and whose id it carries.
+    """
+
+    def __init__(self, apps: Sequence[HttpApp], *, host: str, port: int) -> None:
+        self._apps = tuple(apps)
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -154,13 +176,40 @@ class HttpTransport:
             await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.Response:
-        # Bolt answers 500 with a traceback to a timestamp that is no number (slack-platform.md, 5).
-        if not request.headers.get("X-Slack-Request-Timestamp", "").isdecimal():
+        # Before anything is read from the body: Bolt parses first, logs what it refuses, and answers 500 with
+        # a traceback to a timestamp that is no number (slack-platform.md, 5).
+        body = await request.read()
+        signers = [app for app in self._apps if _signed_by(app, request, body)]
+        if not signers:
             return web.Response(status=401, text="not signed")
-        response: web.Response = await to_aiohttp_response(
-            await self._app.async_dispatch(await to_bolt_request(request))
-        )
+        bolt_request = _bolt_request(body, request)
+        app_id = str(bolt_request.body.get("api_app_id") or "")
+        app = next((app for app in signers if not app_id or app.app_id in {"", app_id}), None)
+        if app is None:
+            log.warning("request.of_another_app", app_id=app_id)
+            return web.Response(status=401, text="not the app that signed")
+        response: web.Response = await to_aiohttp_response(await app.bolt.async_dispatch(bolt_request))
         return response
+
+
+def _signed_by(app: HttpApp, request: web.Request, body: bytes) -> bool:
+    stamp = request.headers.get("X-Slack-Request-Timestamp", "")
+    if not _TIMESTAMP.fullmatch(stamp):
+        return False
+    verifier = SignatureVerifier(app.signing_secret)
+    return verifier.is_valid(body, stamp, request.headers.get("X-Slack-Signature", ""))
+
+
+def _bolt_request(body: bytes, request: web.Request) -> AsyncBoltRequest:
+    """The request for Bolt, which takes a form that holds the word "payload" anywhere for an interaction, and
+    finds nothing in it where it is a command (slack-platform.md, 5).
+    """
+    text = body.decode()
+    made = AsyncBoltRequest(body=text, query=request.query_string, headers=dict(request.headers))
+    if not made.body and text:
+        made.body = dict(parse_qsl(text, keep_blank_values=True))
+        made.context = build_async_context(AsyncBoltContext(), made.body)
+    return made
 
 
 async def _healthy(_: web.Request) -> web.Response:

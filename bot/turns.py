@@ -1,12 +1,25 @@
-"""A turn: one question to one persona in one thread, from the mention to the footer."""
+"""A turn: one question to one persona in one thread, from the asking to the footer."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NewType
 
-__all__ = ["ChannelId", "Question", "Quoted", "TeamId", "ThreadTs", "Turn", "UserId", "turn_id_for"]
+__all__ = [
+    "Asker",
+    "ChannelId",
+    "Opening",
+    "Question",
+    "Quoted",
+    "TeamId",
+    "ThreadTs",
+    "Turn",
+    "UserId",
+    "turn_id_for",
+    "unopened_turn",
+]
 
 TeamId = NewType("TeamId", str)
 ChannelId = NewType("ChannelId", str)
@@ -29,11 +42,39 @@ class Question:
 
     text: str
     quoted: tuple[Quoted, ...] = ()
+    horizon_months: int = 0
+    """How far the answer shall look ahead, where the person chose that; 0: as the question asks."""
+
+    @property
+    def length(self) -> int:
+        """Characters, the material's included."""
+        return len(self.text) + sum(len(quoted.text) for quoted in self.quoted)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a question gets its thread that is no message of anybody yet: one of a command or a form.
+
+    We post it, and answer below it.
+    """
+
+    turn_id: str = ""
+    """Of the turn that answers in the thread, once it is there."""
+    direct: bool = False
+    """In the direct message with the person, instead of the turn's channel."""
+    below: str = ""
+    """The thread (ts) into which the question is posted; empty: the question begins one."""
+    response_url: str = ""
+    """Reaches the person privately, also where the app is no member; Slack keeps it for 30 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Everything a worker needs to answer; stored as JSON in Redis until the turn's TTL ends."""
+    """Everything a worker needs to answer; stored as JSON in Redis until the turn's TTL ends.
+
+    A turn with an ``opening`` has no thread: its id stands in for ``thread_ts`` and ``message_ts``, and its
+    work is to make one.
+    """
 
     turn_id: str
     app_id: str
@@ -53,7 +94,21 @@ class Turn:
     """Key of the format, ``in-depth`` or ``brief``."""
     question: Question
     asked_at: float
-    """Unix seconds of the mention, from its ``ts``."""
+    """Unix seconds: of the mention, from its ``ts``, or of the command."""
+    opening: Opening | None = None
+
+    def opened(self, channel: str, thread_ts: str, message_ts: str) -> Turn:
+        """The turn that answers, once this one's question stands in a thread."""
+        if self.opening is None:
+            raise ValueError(f"turn {self.turn_id} has a thread")
+        return replace(
+            self,
+            turn_id=self.opening.turn_id,
+            channel=ChannelId(channel),
+            thread_ts=ThreadTs(thread_ts),
+            message_ts=message_ts,
+            opening=None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able form."""
@@ -64,7 +119,14 @@ class Turn:
         """The inverse of ``to_json``."""
         question = data["question"]
         quoted = tuple(Quoted(**quote) for quote in question["quoted"])
-        return cls(**{**data, "question": Question(question["text"], quoted)})
+        opening = data.get("opening")
+        return cls(
+            **{
+                **data,
+                "question": Question(**{**question, "quoted": quoted}),
+                "opening": None if opening is None else Opening(**opening),
+            }
+        )
 
 
 def turn_id_for(app_id: str, team_id: str, channel: str, message_ts: str, *, asking: int = 0) -> str:
@@ -76,3 +138,39 @@ def turn_id_for(app_id: str, team_id: str, channel: str, message_ts: str, *, ask
     """
     name = f"{app_id}/{team_id}/{channel}/{message_ts}/{asking}"
     return "t" + hashlib.sha256(name.encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks what app, and where."""
+
+    app_id: str
+    team_id: TeamId
+    channel: ChannelId
+    user_id: UserId
+
+
+def unopened_turn(
+    asker: Asker, *, key: str, persona: str, format_: str, question: Question, opening: Opening | None = None
+) -> Turn:
+    """A question that still needs its thread, asked now; ``opening`` says where, its ``turn_id`` is set here.
+
+    ``key`` names the asking (a command's trigger, a form and a persona): the same again is the same turn.
+    """
+    turn_id = turn_id_for(asker.app_id, asker.team_id, asker.channel, key)
+    answer_id = turn_id_for(asker.app_id, asker.team_id, asker.channel, turn_id)
+    return Turn(
+        turn_id=turn_id,
+        app_id=asker.app_id,
+        team_id=asker.team_id,
+        channel=asker.channel,
+        thread_ts=ThreadTs(turn_id),
+        message_ts=turn_id,
+        user_id=asker.user_id,
+        user_team_id=asker.team_id,
+        persona=persona,
+        format=format_,
+        question=question,
+        asked_at=time.time(),
+        opening=replace(opening or Opening(), turn_id=answer_id),
+    )

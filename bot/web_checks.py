@@ -20,7 +20,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from bot.findings import CLOCK_SKEW_SECONDS, Finding, Verdict, clock_is_off
-from bot.scopes import APP_LEVEL_SCOPE, REQUIRED_SCOPES
+from bot.scopes import AGENT_SCOPE, APP_LEVEL_SCOPE, OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.settings import Settings, variable
 
 __all__ = ["ANSWER_SECONDS", "check_bot_token", "check_model", "check_way_in"]
@@ -100,9 +100,12 @@ def _scopes(answer: _Answer) -> Finding:
     if missing:
         advice = "Add them under OAuth & Permissions > Bot Token Scopes, then reinstall the app."
         return Finding("scopes", Verdict.FAIL, f"Not granted: {', '.join(missing)}.", advice)
-    spare = sorted(granted - set(REQUIRED_SCOPES))
+    refused = [f"{scope} (to {why})" for scope, why in OPTIONAL_SCOPES.items() if scope not in granted]
+    spare = sorted(granted - {*REQUIRED_SCOPES, *OPTIONAL_SCOPES, AGENT_SCOPE})
+    less = f"; optional and not granted: {', '.join(refused)}" if refused else ""
     more = f"; not needed by this app: {', '.join(spare)}" if spare else ""
-    return Finding("scopes", Verdict.OK, f"All {len(REQUIRED_SCOPES)} needed scopes are granted{more}.")
+    said = f"All {len(REQUIRED_SCOPES)} needed scopes are granted{less}{more}."
+    return Finding("scopes", Verdict.OK, said)
 
 
 async def check_way_in(session: aiohttp.ClientSession, settings: Settings) -> list[Finding]:

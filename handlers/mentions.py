@@ -1,13 +1,13 @@
-"""Mentions in channels: a question to a persona, and the offer to ask again after an edit."""
+"""Mentions in channels and messages to the bot: a question to a persona, and the offer to ask again."""
 
 from __future__ import annotations
 
 from bot.reception import Reception
 from bot.slack import cards
+from bot.slack.asking_notices import whom_message
 from bot.turns import Question, Turn, turn_id_for
 from handlers.parsing import EditedMention, Mention
 from personas.desk import Address
-from personas.persona import Persona
 
 __all__ = ["answer_mention", "offer_again"]
 
@@ -18,7 +18,10 @@ async def answer_mention(mention: Mention, reception: Reception) -> None:
     persona, notice = address.persona, _missing(mention, address, reception)
     if notice is None:
         if persona is not None:  # nobody is a notice, too
-            await reception.take(_turn(mention, address, persona, app_id=reception.app_id))
+            await reception.take(_turn(mention, address, persona.code, app_id=reception.app_id))
+        return
+    if mention.is_direct and persona is None:
+        await _ask_whom(mention, address, reception)
         return
     await reception.whisper(
         notice,
@@ -39,7 +42,7 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
     if too_late or persona is None or _missing(mention, address, reception):
         return
     # The key holds the edit's own time: each edit may be offered once.
-    turn_id = await reception.offer(_turn(mention, address, persona, app_id=reception.app_id))
+    turn_id = await reception.offer(_turn(mention, address, persona.code, app_id=reception.app_id))
     await reception.whisper(
         cards.ask_again_notice(turn_id),
         team_id=mention.team_id,
@@ -50,19 +53,27 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
     )
 
 
+async def _ask_whom(mention: Mention, address: Address, reception: Reception) -> None:
+    """Nobody is named to the bot alone: keep the question, and let the person choose."""
+    turn = _turn(mention, address, "", app_id=reception.app_id)
+    await reception.keep(turn)
+    message = whom_message(reception.desk.personas, address.nearest, turn.turn_id)
+    await reception.post(message, turn=turn)
+
+
 def _missing(mention: Mention, address: Address, reception: Reception) -> cards.Notice | None:
     """What keeps the question from being asked, in a sentence, or ``None``."""
     if address.persona is None:
         return cards.desk_notice(reception.desk.personas, address.nearest, bot_user_id=reception.bot_user_id)
     if not address.text.strip() and not mention.quoted:
         return cards.how_to_ask_notice(address.persona, bot_user_id=reception.bot_user_id)
-    length = len(address.text) + sum(len(quoted.text) for quoted in mention.quoted)
+    length = Question(address.text, mention.quoted).length
     if length > reception.question_limit:
         return cards.too_long_notice(length, reception.question_limit)
     return None
 
 
-def _turn(mention: Mention, address: Address, persona: Persona, *, app_id: str) -> Turn:
+def _turn(mention: Mention, address: Address, persona: str, *, app_id: str) -> Turn:
     return Turn(
         turn_id=turn_id_for(app_id, mention.team_id, mention.channel, mention.message_ts),
         app_id=app_id,
@@ -72,7 +83,7 @@ def _turn(mention: Mention, address: Address, persona: Persona, *, app_id: str) 
         message_ts=mention.message_ts,
         user_id=mention.user_id,
         user_team_id=mention.user_team_id,
-        persona=persona.code,
+        persona=persona,
         format=address.format,
         question=Question(address.text, mention.quoted),
         asked_at=mention.asked_at,

@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import aiohttp
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackClientError
 
 from bot.jobs import QueueUnavailableError
 from bot.reception import Reception
-from bot.slack import cards
+from bot.scopes import ASSESS_SHORTCUT
+from bot.slack import asking_notices, cards, forms
 from bot.slack.errors import SlackError
 from bot.store.errors import StoreError
 from handlers.buttons import ask_edited, ask_once_more, stop_stream, stop_turn
+from handlers.commands import run_command
+from handlers.forms import assess_message, take_form
 from handlers.mentions import answer_mention, offer_again
-from handlers.parsing import Action, parse_action, parse_edit, parse_mention, parse_stop
+from handlers.parsing import Action, parse_action, parse_edit, parse_mention, parse_pane, parse_stop
+from handlers.parsing_commands import parse_command, parse_shortcut
+from handlers.parsing_forms import parse_form
+from handlers.ways_out import answer_directly, ask_chosen, ask_here, join_and_ask
 
 __all__ = ["register"]
 
 log = structlog.get_logger()
 
 DEED_SECONDS: Final = 2.0
-"""Longest time for what a button does: Slack wants its ack within 3 seconds, and marks the button else."""
+"""Longest time for what a button, a command or a form does: Slack wants its ack within 3 seconds, and else
+tells the person that the app did not respond."""
+
+_AWAY: Final = (QueueUnavailableError, StoreError, TimeoutError)
+
+_ANY_COMMAND: Final = re.compile(r"/.*")
+"""Whatever name the manifest gave it: a workspace may have another /assess."""
+
+_CHOICE: Final = re.compile(re.escape(asking_notices.ASK_WHOM) + "(?::.*)?")
+
+_DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
+    cards.STOP_TURN: stop_turn,
+    cards.RETRY_TURN: ask_once_more,
+    cards.ASK_AGAIN: ask_edited,
+    asking_notices.JOIN: join_and_ask,
+    asking_notices.ASK_HERE: ask_here,
+    asking_notices.ASK_DIRECT: answer_directly,
+}
 
 
 def register(app: AsyncApp, reception: Reception) -> None:
@@ -46,49 +68,99 @@ def register(app: AsyncApp, reception: Reception) -> None:
         if pressed := parse_stop(body):
             await stop_stream(pressed, reception)
 
+    async def on_pane(body: dict[str, Any]) -> None:
+        if opened := parse_pane(body):
+            await reception.pane.suggest(opened.channel, opened.thread_ts)
+
     app.event("app_mention")(on_mention)
     app.event("message")(on_message)
     app.event("agent_session_stopped")(on_stop)
-    for action_id, deed in (
-        (cards.STOP_TURN, stop_turn),
-        (cards.RETRY_TURN, ask_once_more),
-        (cards.ASK_AGAIN, ask_edited),
-    ):
+    app.event("app_home_opened")(on_pane)
+    app.event("assistant_thread_started")(on_pane)
+    app.command(_ANY_COMMAND)(_on_command(reception))
+    app.shortcut({"type": "message_action", "callback_id": ASSESS_SHORTCUT})(_on_shortcut(reception))
+    app.view(forms.FORM)(_on_form(reception))
+    for action_id, deed in _DEEDS.items():
         app.action(action_id)(_on_action(deed, reception))
+    app.action(_CHOICE)(_on_action(ask_chosen, reception))
     app.error(_on_error)
+
+
+def _on_command(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        command = parse_command(body, bot_user_id=reception.bot_user_id)
+        notice = None
+        if command is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    notice = await run_command(command, reception)
+            except _AWAY as error:
+                log.warning("command.without_queue", error=type(error).__name__)
+                notice = asking_notices.not_taken_notice(command.typed)
+        if notice is None:
+            await ack()
+        else:  # the answer to the command itself: needs neither store nor Web API
+            await ack(text=notice.text, blocks=list(notice.blocks), response_type="ephemeral")
+
+    return on_command
+
+
+def _on_shortcut(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_shortcut(ack: AsyncAck, body: dict[str, Any]) -> None:
+        shortcut = parse_shortcut(body)
+        notice = None
+        if shortcut is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    notice = await assess_message(shortcut, reception)
+            except _AWAY as error:
+                log.warning("shortcut.without_queue", error=type(error).__name__)
+                notice = cards.unavailable_notice()
+        await ack()
+        if shortcut is not None and notice is not None:
+            await reception.words.try_to_tell(shortcut.response_url, notice)
+
+    return on_shortcut
+
+
+def _on_form(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_form(ack: AsyncAck, body: dict[str, Any]) -> None:
+        filled = parse_form(body)
+        errors: dict[str, str] = {}
+        if filled is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    errors = await take_form(filled, reception)
+            except _AWAY as error:
+                # The form stays open with everything in it; what was taken already is not taken twice.
+                log.warning("form.without_queue", error=type(error).__name__)
+                errors = {forms.QUESTION: cards.unavailable_notice().text}
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await ack()
+
+    return on_form
 
 
 def _on_action(
     deed: Callable[[Action, Reception], Awaitable[None]], reception: Reception
 ) -> Callable[..., Awaitable[None]]:
-    async def on_action(ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any]) -> None:
+    async def on_action(ack: AsyncAck, body: dict[str, Any]) -> None:
         action = parse_action(body)
         if action is not None:
             try:
                 # The store alone would ride an outage out for longer than Slack waits.
                 async with asyncio.timeout(DEED_SECONDS):
                     await deed(action, reception)
-            except (QueueUnavailableError, StoreError, TimeoutError) as error:
+            except _AWAY as error:
                 # Buttons are never delivered again: say so, instead of leaving the press without effect.
                 log.warning("button.without_queue", action=action.action_id, error=type(error).__name__)
-                await _say_unavailable(respond)
+                # Through the press's own address: the Web API's pacing needs the store that is away.
+                await reception.words.try_to_tell(action.response_url, cards.unavailable_notice())
         await ack()
 
     return on_action
-
-
-async def _say_unavailable(respond: AsyncRespond) -> None:
-    """Through the press's own response address: the Web API's pacing needs the store that is away."""
-    notice = cards.unavailable_notice()
-    try:
-        await respond(
-            text=notice.text,
-            blocks=list(notice.blocks),
-            response_type="ephemeral",
-            replace_original=False,
-        )
-    except (SlackClientError, aiohttp.ClientError, OSError) as error:
-        log.warning("notice.not_shown", error=type(error).__name__)
 
 
 async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:

@@ -79,6 +79,7 @@ async def bench(valkey: RealValkey, namespace: str) -> AsyncIterator[Bench]:
             reception.admission,
             client.meter,
             format_for(settings, None),
+            reception.pane,
         )
         ts = await sandbox.post_as_user("dana", CHANNEL, "a question")
         turn = replace(turn_in(ts), channel=CHANNEL, team_id="T0SANDBOX", user_id="U0DANA")

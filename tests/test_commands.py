@@ -15,7 +15,8 @@ import aiohttp
 import pytest
 
 from bot.commands import demo_workspace
-from bot.scopes import REQUIRED_SCOPES
+from bot.manifests import desk_manifest
+from bot.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.settings import Settings
 from tests.support.desk import PERSONAS, ROOT, environment_of
 from tests.support.model_server import ModelServer, serve_model
@@ -107,5 +108,11 @@ async def test_a_taken_port_is_no_obstacle(model: ModelServer, tmp_path: Path) -
 def test_the_demo_workspace_grants_what_we_ask_for_and_no_more() -> None:
     """What works in the sandbox works with the manifests' scopes."""
     config = demo_workspace(PERSONAS, {})
-    assert set(config.apps[0].scopes) == set(REQUIRED_SCOPES)
+    assert set(config.apps[0].scopes) == {*REQUIRED_SCOPES, *OPTIONAL_SCOPES}
+    declared = desk_manifest()["features"]
+    (command,), (shortcut,) = config.apps[0].commands, config.apps[0].shortcuts
+    assert {"command": command.command, "should_escape": command.should_escape} == {
+        key: declared["slash_commands"][0][key] for key in ("command", "should_escape")
+    }
+    assert shortcut.callback_id == declared["shortcuts"][0]["callback_id"]
     assert [shortcut.label for shortcut in config.mentions] == [persona.code for persona in PERSONAS.personas]

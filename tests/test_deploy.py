@@ -9,16 +9,22 @@ from typing import Any
 
 import pytest
 
-from bot.scopes import BOT_EVENTS, REQUIRED_SCOPES
+from bot.manifests import EXAMPLE_ADDRESS, desk_manifest, persona_manifest
+from bot.scopes import AGENT_SCOPE, BOT_EVENTS, OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.settings import Settings
+from personas.loader import load_personas
 
 ROOT = Path(__file__).parent.parent
+PERSONAS = load_personas()
+PERSONA = next(persona for persona in PERSONAS if persona.code == "CN-01")
 DEPLOY = ROOT / "deploy"
 SOCKET, HTTP = "slack-manifest.socket.json", "slack-manifest.http.json"
 
 
 METHOD_SCOPES = {
     "assistant.threads.setStatus": {"chat:write"},
+    "assistant.threads.setSuggestedPrompts": {"assistant:write"},
+    "assistant.threads.setTitle": {"assistant:write"},
     "auth.test": set(),
     "chat.appendStream": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
@@ -27,7 +33,10 @@ METHOD_SCOPES = {
     "chat.stopStream": {"chat:write"},
     "chat.update": {"chat:write"},
     "conversations.info": {"channels:read", "groups:read"},
-    "conversations.replies": {"channels:history", "groups:history"},
+    "conversations.history": {"channels:history", "groups:history", "im:history"},
+    "conversations.join": {"channels:join"},
+    "conversations.open": {"im:write"},
+    "conversations.replies": {"channels:history", "groups:history", "im:history"},
     "reactions.add": {"reactions:write"},
     "users.info": {"users:read"},
     "views.open": set(),
@@ -38,6 +47,7 @@ EVENT_SCOPES = {
     "app_mention": "app_mentions:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
+    "message.im": "im:history",
 }
 """What Slack's reference says each event needs."""
 
@@ -54,18 +64,44 @@ def either(request: pytest.FixtureRequest) -> dict[str, Any]:
     return manifest(request.param)
 
 
+def test_the_manifests_are_the_programs_own() -> None:
+    """``country-agents manifests`` writes the same."""
+    assert manifest(SOCKET) == desk_manifest()
+    assert manifest(HTTP) == desk_manifest(EXAMPLE_ADDRESS)
+
+
 def test_the_manifest_asks_for_the_least_scopes(either: dict[str, Any]) -> None:
-    """The scopes are those of the one table, and no user scopes at all."""
-    assert either["oauth_config"]["scopes"] == {"bot": sorted(REQUIRED_SCOPES)}
+    """The scopes are those of the two tables, an administrator may refuse the optional ones, and no user
+    scopes at all.
+    """
+    assert either["oauth_config"]["scopes"] == {
+        "bot": sorted([*REQUIRED_SCOPES, *OPTIONAL_SCOPES]),
+        "bot_optional": sorted(OPTIONAL_SCOPES),
+    }
 
 
 def test_every_scope_is_used_and_no_other_is_needed() -> None:
-    """The table follows from the methods our Slack client calls and the events we hear."""
-    client = (ROOT / "bot/slack/api.py").read_text(encoding="utf-8")
-    called = set(re.findall(r"\"((?!bot\.)(?:[a-z]+\.)+[a-z]+[A-Z]?[A-Za-z]*)\"", client))
+    """The tables follow from the methods our Slack client calls and the events we hear. ``commands`` comes
+    with the command and the shortcut; what only agents may do is not asked for.
+    """
+    clients = "".join(
+        (ROOT / path).read_text(encoding="utf-8") for path in ("bot/slack/api.py", "bot/slack/ways_in.py")
+    )
+    called = set(re.findall(r"\"((?!bot\.)(?:[a-z]+\.)+[a-z]+[A-Z]?[A-Za-z]*)\"", clients))
     assert called
-    needed = {scope for method in called for scope in METHOD_SCOPES[method]}
-    assert needed | {EVENT_SCOPES[event] for event in BOT_EVENTS} == set(REQUIRED_SCOPES)
+    needed = {scope for method in called for scope in METHOD_SCOPES[method]} - {AGENT_SCOPE}
+    heard = {EVENT_SCOPES[event] for event in BOT_EVENTS}
+    assert needed | heard | {"commands"} == {*REQUIRED_SCOPES, *OPTIONAL_SCOPES}
+
+
+def test_only_the_desk_declares_the_command() -> None:
+    """Of several apps with the same command Slack asks the one installed last."""
+    (command,) = desk_manifest()["features"]["slash_commands"]
+    assert command["command"] == "/assess"
+    persona = persona_manifest(PERSONA)
+    assert "slash_commands" not in persona["features"]
+    assert "commands" not in persona["oauth_config"]["scopes"]["bot"]
+    assert persona["features"]["bot_user"]["display_name"] == "cn-01"
 
 
 def test_the_manifest_subscribes_to_what_the_handlers_hear(either: dict[str, Any]) -> None:
@@ -78,6 +114,9 @@ def test_buttons_work(either: dict[str, Any]) -> None:
     assert either["settings"]["interactivity"]["is_enabled"]
 
 
+@pytest.mark.parametrize(
+    "either", [desk_manifest(), *(persona_manifest(persona) for persona in PERSONAS)], ids=lambda _: ""
+)
 def test_the_manifest_keeps_slacks_lengths(either: dict[str, Any]) -> None:
     """Limits of Slack's manifest schema, where the web form cuts or refuses."""
     shown = either["display_information"]
@@ -108,6 +147,7 @@ def test_http_mode_has_one_address_to_replace() -> None:
     """Events and buttons come in by the same path."""
     settings = manifest(HTTP)["settings"]
     urls = {settings["event_subscriptions"]["request_url"], settings["interactivity"]["request_url"]}
+    urls |= {command["url"] for command in manifest(HTTP)["features"]["slash_commands"]}
     assert urls == {"https://agents.example.com/slack/events"}
     assert not settings["socket_mode_enabled"]
 
@@ -119,13 +159,16 @@ def test_the_two_manifests_differ_in_transport_only() -> None:
         either["settings"].pop("socket_mode_enabled")
         for part in ("event_subscriptions", "interactivity"):
             either["settings"][part].pop("request_url", None)
+        for command in either["features"]["slash_commands"]:
+            command.pop("url", None)
     assert socket == http
 
 
 def test_the_readme_explains_every_scope() -> None:
     """An administrator reads why before allowing it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [scope for scope, why in REQUIRED_SCOPES.items() if f"| `{scope}` | {why} |" not in readme] == []
+    asked = {**REQUIRED_SCOPES, **{scope: f"{why} (optional)" for scope, why in OPTIONAL_SCOPES.items()}}
+    assert [scope for scope, why in asked.items() if f"| `{scope}` | {why} |" not in readme] == []
 
 
 def test_the_image_runs_as_nobody_special() -> None:

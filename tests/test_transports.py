@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.webhooks import signature
 from bot.slack.api import AppIdentity
-from bot.transports import EVENTS_PATH, HttpTransport, bolt_app
+from bot.transports import EVENTS_PATH, HttpApp, HttpTransport, bolt_app
 
 SECRET = "a-signing-secret"
 IDENTITY = AppIdentity("T1", "Team", "U1", "agents", "B1", "A1", frozenset())
@@ -38,7 +38,7 @@ async def served() -> AsyncIterator[tuple[str, list[Any]]]:
             await asyncio.sleep(0.3)
         taken.append(event["text"])
 
-    transport = HttpTransport(app, host="127.0.0.1", port=0)
+    transport = HttpTransport([HttpApp(app, SECRET, "A1")], host="127.0.0.1", port=0)
     await transport.start()
     yield f"http://127.0.0.1:{transport.port}", taken
     await transport.aclose()

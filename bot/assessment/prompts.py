@@ -74,8 +74,12 @@ def system_text(persona: Persona, format_: Format, organisation: str) -> str:
     )
 
 
-def context_text(evidence: EvidenceTable, format_: Format, as_of: datetime) -> str:
-    """The part of the prefix that belongs to the question: date, material, state of the evidence."""
+def context_text(
+    evidence: EvidenceTable, format_: Format, as_of: datetime, *, horizon_months: int = 0
+) -> str:
+    """The part of the prefix that belongs to the question: date, material, state of the evidence, and how far
+    to look ahead where the person chose that (0: they did not).
+    """
     if format_.compact:
         return demo.context_text(evidence, as_of)
     lines = [
@@ -90,6 +94,11 @@ def context_text(evidence: EvidenceTable, format_: Format, as_of: datetime) -> s
         lines.append(
             "No source was retrieved: the material is what the asking person says. Do not claim to "
             "be up to date."
+        )
+    if horizon_months:
+        unit = "month" if horizon_months == 1 else "months"
+        lines.append(
+            f"Look {horizon_months} {unit} ahead: judgments, forecasts, what to watch lie within that time."
         )
     return "\n\n".join(lines)
 

@@ -141,7 +141,12 @@ class Run:
         """Make the prefix, of the first so many sources (of all): it is the same in every call after that."""
         self.frozen = self.frozen or sources or len(self.evidence.sources)
         first = EvidenceTable(self.evidence.sources[: self.frozen], self.evidence.excerpts)
-        self._context = prompts.context_text(first, self.format, self.assignment.as_of)
+        self._context = prompts.context_text(
+            first,
+            self.format,
+            self.assignment.as_of,
+            horizon_months=self.assignment.question.horizon_months,
+        )
         self._tell_late()
 
     def grow(self, evidence: EvidenceTable) -> None:

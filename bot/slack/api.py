@@ -30,7 +30,17 @@ from bot.slack.errors import (
 )
 from bot.slack.limits import WriterLimits
 
-__all__ = ["SLACK_API_URL", "AppIdentity", "Block", "Governor", "SlackApi", "ThreadMessage", "slack_session"]
+__all__ = [
+    "SLACK_API_URL",
+    "AppIdentity",
+    "Block",
+    "Governor",
+    "SlackApi",
+    "SlackResponse",
+    "ThreadMessage",
+    "quiet_logger",
+    "slack_session",
+]
 
 log = structlog.get_logger()
 
@@ -100,7 +110,7 @@ def slack_session(limits: WriterLimits | None = None) -> aiohttp.ClientSession:
     )
 
 
-def _quiet_logger() -> logging.Logger:
+def quiet_logger() -> logging.Logger:
     """A logger above DEBUG: below it the SDK writes message texts, and it reads an unset level as DEBUG."""
     logger = logging.getLogger("bot.slack.sdk")
     logger.setLevel(logging.WARNING)
@@ -126,7 +136,7 @@ class SlackApi:
         self.limits = limits or WriterLimits()
         self._governor = governor
         self._client = AsyncWebClient(
-            token=token, base_url=base_url, session=session, retry_handlers=[], logger=_quiet_logger()
+            token=token, base_url=base_url, session=session, retry_handlers=[], logger=quiet_logger()
         )
         self._identity: AppIdentity | None = None
         self.calls = 0
@@ -145,7 +155,7 @@ class SlackApi:
     async def identity(self) -> AppIdentity:
         """Who we are; asked once."""
         if self._identity is None:
-            response = await self._call("auth.test", {}, repeatable=True)
+            response = await self.call("auth.test", {}, repeatable=True)
             data = response.data
             scopes = str(response.headers.get("x-oauth-scopes") or "")
             self._identity = AppIdentity(
@@ -182,11 +192,11 @@ class SlackApi:
             "username": username,
             "icon_emoji": icon_emoji,
         }
-        return _ts(await self._call("chat.startStream", arguments, booked=True))
+        return _ts(await self.call("chat.startStream", arguments, booked=True))
 
     async def append_stream(self, *, channel: str, ts: str, text: str) -> None:
         """chat.appendStream, booked."""
-        await self._call(
+        await self.call(
             "chat.appendStream", {"channel": channel, "ts": ts, "markdown_text": text}, booked=True
         )
 
@@ -201,7 +211,7 @@ class SlackApi:
     ) -> None:
         """chat.stopStream, with the last of the text. Only a stop without text may be repeated blindly."""
         arguments = {"channel": channel, "ts": ts, "markdown_text": text or None, "metadata": metadata}
-        await self._call("chat.stopStream", arguments, repeatable=not text, booked=booked)
+        await self.call("chat.stopStream", arguments, repeatable=not text, booked=booked)
 
     # Messages -----------------------------------------------------------------------------------------
 
@@ -229,7 +239,7 @@ class SlackApi:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        return _ts(await self._call("chat.postMessage", arguments, channel=channel, booked=booked))
+        return _ts(await self.call("chat.postMessage", arguments, channel=channel, booked=booked))
 
     async def post_ephemeral(
         self,
@@ -252,7 +262,7 @@ class SlackApi:
             "username": username,
             "icon_emoji": icon_emoji,
         }
-        await self._call("chat.postEphemeral", arguments, repeatable=True)
+        await self.call("chat.postEphemeral", arguments, repeatable=True)
 
     async def update_message(
         self,
@@ -273,7 +283,7 @@ class SlackApi:
             "metadata": metadata,
             "parse": "none",
         }
-        await self._call("chat.update", arguments, repeatable=True, booked=booked)
+        await self.call("chat.update", arguments, repeatable=True, booked=booked)
 
     async def set_status(
         self, *, channel: str, thread_ts: str, status: str, username: str, icon_emoji: str
@@ -286,25 +296,31 @@ class SlackApi:
             "username": username,
             "icon_emoji": icon_emoji,
         }
-        await self._call("assistant.threads.setStatus", arguments, repeatable=True)
+        await self.call("assistant.threads.setStatus", arguments, repeatable=True)
 
     async def thread_messages(
         self, *, channel: str, thread_ts: str, oldest: str | None = None
     ) -> list[ThreadMessage]:
         """conversations.replies with metadata, oldest first, up to five pages."""
+        arguments = {"channel": channel, "ts": thread_ts, "oldest": oldest}
+        return await self._messages("conversations.replies", arguments)
+
+    async def channel_messages(self, *, channel: str, oldest: str) -> list[ThreadMessage]:
+        """conversations.history since ``oldest`` with metadata, newest first, up to five pages."""
+        return await self._messages("conversations.history", {"channel": channel, "oldest": oldest})
+
+    async def _messages(self, method: str, place: Mapping[str, Any]) -> list[ThreadMessage]:
         found: list[ThreadMessage] = []
         cursor: str | None = None
         for _ in range(self.limits.replies_pages):
             arguments = {
-                "channel": channel,
-                "ts": thread_ts,
-                "oldest": oldest,
-                "inclusive": True if oldest else None,
+                **place,
+                "inclusive": True if place["oldest"] else None,
                 "include_all_metadata": True,
                 "limit": self.limits.replies_page,
                 "cursor": cursor,
             }
-            response = await self._call("conversations.replies", arguments, repeatable=True, http_verb="GET")
+            response = await self.call(method, arguments, repeatable=True, http_verb="GET")
             found += [_thread_message(message) for message in response.data.get("messages", ())]
             cursor = (response.data.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -313,7 +329,7 @@ class SlackApi:
 
     # The call -----------------------------------------------------------------------------------------
 
-    async def _call(
+    async def call(
         self,
         method: str,
         arguments: Mapping[str, Any],
@@ -322,8 +338,11 @@ class SlackApi:
         booked: bool = False,
         channel: str | None = None,
         http_verb: str = "POST",
-    ) -> _Response:
-        """One call through governor, client and retries."""
+    ) -> SlackResponse:
+        """One call through governor, client and retries, for what has no method here.
+
+        ``repeatable``: doing it twice is harmless. ``channel``: it posts there, which has a pace of its own.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
 
         def may_repeat(error: BaseException) -> bool:
@@ -355,7 +374,7 @@ class SlackApi:
         if seconds > 0:
             await asyncio.sleep(seconds)
 
-    async def _send(self, method: str, arguments: Mapping[str, Any], http_verb: str) -> _Response:
+    async def _send(self, method: str, arguments: Mapping[str, Any], http_verb: str) -> SlackResponse:
         """One request, its failure as one of our errors."""
         body: dict[str, Any] = {"params": arguments} if http_verb == "GET" else {"json": arguments}
         self.calls += 1
@@ -367,7 +386,9 @@ class SlackApi:
             raise SlackUnavailableError(method, type(error).__name__) from None
         except (aiohttp.ClientError, OSError) as error:
             raise SlackOutcomeUnknownError(method, type(error).__name__) from None
-        return _Response(cast("dict[str, Any]", response.data), cast("Mapping[str, str]", response.headers))
+        return SlackResponse(
+            cast("dict[str, Any]", response.data), cast("Mapping[str, str]", response.headers)
+        )
 
     def _refusal(self, method: str, error: SlackApiError) -> SlackError:
         response: Any = error.response
@@ -393,7 +414,9 @@ class SlackApi:
 
 
 @dataclass(frozen=True, slots=True)
-class _Response:
+class SlackResponse:
+    """What Slack answered: the JSON object, and the headers."""
+
     data: dict[str, Any]
     headers: Mapping[str, str]
 
@@ -402,7 +425,7 @@ def _retry_after_of(error: BaseException) -> float | None:
     return error.retry_after_seconds if isinstance(error, SlackRateLimitedError) else None
 
 
-def _ts(response: _Response) -> str:
+def _ts(response: SlackResponse) -> str:
     return str(response.data["ts"])
 
 

@@ -16,15 +16,20 @@ __all__ = [
     "ACTIONS_ELEMENTS",
     "BUTTON_VALUE_CHARS",
     "CONTEXT_ELEMENTS",
+    "COPIED_CHARS",
     "EPHEMERAL_TEXT_CHARS",
     "FALLBACK_TEXT_CHARS",
     "HEADER_CHARS",
     "LIMITS",
     "MESSAGE_BLOCKS",
     "METHOD_CALLS_PER_MINUTE",
+    "OPTIONS",
+    "OPTION_CHARS",
     "POSTS_PER_CHANNEL_SECOND",
+    "PRIVATE_METADATA_CHARS",
     "SECTION_CHARS",
     "SOURCES_CHARS",
+    "TEXT_INPUT_CHARS",
     "Limit",
     "WriterLimits",
     "slack_budgets",
@@ -128,6 +133,17 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("context_elements", 10, "elements", "context block", "docs, Block Kit"),
     Limit("actions_elements", 25, "elements", "actions block", "docs, Block Kit"),
     Limit("button_text_chars", 75, "characters", "button", "docs, Block Kit"),
+    Limit("option_chars", 75, "characters", "label or description of an option", "docs, Block Kit"),
+    Limit("options", 100, "options", "select menu", "docs, Block Kit"),
+    Limit("text_input_chars", 3_000, "characters", "plain text input", "docs, Block Kit"),
+    Limit("private_metadata_chars", 3_000, "characters", "private_metadata of a view", "docs, views"),
+    Limit(
+        "copied_chars",
+        9_000,
+        "characters",
+        "a text given back for copying; all blocks of a message hold 12,000 together",
+        "docs, msg_blocks_too_long; the margin is ours",
+    ),
     Limit("button_value_chars", 2_000, "characters", "button", "docs, Block Kit"),
     Limit(
         "ephemeral_text_chars",
@@ -157,9 +173,14 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("chat.postMessage", 300, "calls a minute", "several hundred a workspace", "docs, rate limits"),
     Limit("chat.postEphemeral", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.replies", 50, "calls a minute", "tier 3, internal apps", "method reference"),
+    Limit("conversations.history", 50, "calls a minute", "tier 3, internal apps", "method reference"),
+    Limit("conversations.join", 50, "calls a minute", "tier 3", "method reference"),
+    Limit("conversations.open", 50, "calls a minute", "tier 3", "method reference"),
     Limit("conversations.info", 50, "calls a minute", "tier 3", "method reference"),
     Limit("users.info", 100, "calls a minute", "tier 4", "method reference"),
     Limit("assistant.threads.setStatus", 600, "calls a minute", "special tier", "docs, rate limits"),
+    Limit("assistant.threads.setTitle", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("assistant.threads.setSuggestedPrompts", 100, "calls a minute", "tier 4", "method reference"),
     Limit(
         "outage_seconds",
         120,
@@ -185,6 +206,11 @@ METHOD_CALLS_PER_MINUTE: Final[dict[str, int]] = {
 POSTS_PER_CHANNEL_SECOND: Final = int(_VALUES["posts_per_channel_second"])
 MESSAGE_BLOCKS: Final = int(_VALUES["message_blocks"])
 HEADER_CHARS: Final = int(_VALUES["header_chars"])
+OPTION_CHARS: Final = int(_VALUES["option_chars"])
+OPTIONS: Final = int(_VALUES["options"])
+TEXT_INPUT_CHARS: Final = int(_VALUES["text_input_chars"])
+PRIVATE_METADATA_CHARS: Final = int(_VALUES["private_metadata_chars"])
+COPIED_CHARS: Final = int(_VALUES["copied_chars"])
 SECTION_CHARS: Final = int(_VALUES["section_chars"])
 CONTEXT_ELEMENTS: Final = int(_VALUES["context_elements"])
 ACTIONS_ELEMENTS: Final = int(_VALUES["actions_elements"])

@@ -16,6 +16,7 @@ __all__ = [
     "CARD",
     "FOOTER",
     "PART_EVENT",
+    "QUESTION",
     "TEXT",
     "Sender",
     "ThreadPlace",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 PART_EVENT: Final = "country_agents_part"
+QUESTION: Final = "question"
+"""The question of a command or a form, as we post it."""
 CARD: Final = "card"
 TEXT: Final = "text"
 FOOTER: Final = "footer"
@@ -37,9 +40,12 @@ class ThreadPlace:
     team_id: str
     channel: str
     thread_ts: str
+    """Empty: no thread yet, the channel itself."""
     recipient_user_id: str
     recipient_team_id: str
     """The asking person's own workspace."""
+    since: str = "0"
+    """The ts from which on a channel is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +80,13 @@ class ThreadSearch:
 
     async def _messages(self, after: str | None) -> list[ThreadMessage]:
         identity = await self._api.identity()
-        messages = await self._api.thread_messages(
-            channel=self._place.channel, thread_ts=self._place.thread_ts, oldest=after
-        )
+        place = self._place
+        if place.thread_ts:
+            messages = await self._api.thread_messages(
+                channel=place.channel, thread_ts=place.thread_ts, oldest=after
+            )
+        else:
+            messages = await self._api.channel_messages(channel=place.channel, oldest=after or place.since)
         return [
             message
             for message in messages

@@ -14,8 +14,9 @@ from bot.deliveries import CARD_NUMBER, Delivery, SentMessage
 from bot.slack.api import SlackApi
 from bot.slack.card_changes import CardChanges
 from bot.slack.cards import STOPPED_NOTE, Message
-from bot.slack.errors import SlackError, SlackGoneError, SlackOutcomeUnknownError
+from bot.slack.errors import SlackError, SlackGoneError
 from bot.slack.limits import WriterLimits
+from bot.slack.posting import post_once
 from bot.slack.rendered import RenderedDocument
 from bot.slack.status_line import StatusLine
 from bot.slack.text_delivery import DeliveredText, TextDelivery
@@ -26,9 +27,7 @@ from bot.slack.thread_search import (
     FOOTER,
     Sender,
     ThreadPlace,
-    ThreadSearch,
     TurnThread,
-    part_metadata,
 )
 
 __all__ = ["Journal", "Sender", "ThreadPlace", "ThreadWriter"]
@@ -67,7 +66,6 @@ class ThreadWriter:
         self._card_ts = earlier.card_ts
         self._footer_ts = earlier.footer_ts
         self._card_changes = CardChanges(api, self._thread, self._limits)
-        self._search = ThreadSearch(api, place, turn_id)
         self._status = StatusLine(api, self._thread, self._limits)
         closed = max((message.end for message in earlier.messages if message.state == "closed"), default=0)
         self._document = RenderedDocument(earlier.document, closed)
@@ -230,28 +228,13 @@ class ThreadWriter:
 
     async def _post_once(self, kind: str, message: Message, *, look_first: bool) -> str:
         """Post a message that must not appear twice; where its answer was lost, look for it first."""
-        place, sender = self._thread.place, self._thread.sender
-        looks = 1 if look_first else 0
-        attempts = 0
-        while True:
-            for look in range(looks):
-                if look:
-                    await asyncio.sleep(self._limits.settle_seconds)
-                found = await self._search.posted(kind)
-                if found is not None:
-                    return found
-            try:
-                return await self._api.post_message(
-                    channel=place.channel,
-                    thread_ts=place.thread_ts,
-                    text=message.text,
-                    blocks=message.blocks,
-                    username=sender.username,
-                    icon_emoji=sender.icon_emoji,
-                    metadata=part_metadata(self._thread.turn_id, kind),
-                )
-            except SlackOutcomeUnknownError:
-                attempts += 1
-                if attempts >= self._limits.call_attempts:
-                    raise
-                looks = 2
+        return await post_once(
+            self._api,
+            self._thread.place,
+            self._thread.turn_id,
+            kind,
+            message,
+            sender=self._thread.sender,
+            limits=self._limits,
+            look_first=look_first,
+        )

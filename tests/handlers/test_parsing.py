@@ -171,16 +171,34 @@ def test_what_no_person_asked_is_no_mention(name: str) -> None:
         {"ts": "soon"},
         {"ts": 1762905600.0002},
         {"channel": None},
-        {"channel": "D024BE91L"},
-        {"type": "message", "channel_type": "im"},
         {"type": "reaction_added"},
     ],
     ids=str,
 )
 def test_one_changed_field_makes_it_no_mention(fields: dict[str, Any]) -> None:
-    """Itself, Slackbot, apps in a person's name, edits, direct messages, broken events: no answer."""
+    """Itself, Slackbot, apps in a person's name, edits, broken events: no answer."""
     body = payload("app_mention")
     body["event"] |= fields
+    assert parse_mention(body, bot_user_id=BOT) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"channel": "D024BE91L"},
+        {"channel_type": "im"},
+        {"channel_type": "im", "text": "CN-01 why?", "blocks": []},
+    ],
+    ids=str,
+)
+def test_a_direct_message_needs_no_mention(fields: dict[str, Any]) -> None:
+    """Whatever a person writes to the bot alone asks it."""
+    body = payload("app_mention")
+    body["event"] |= {"type": "message", **fields}
+    mention = parse_mention(body, bot_user_id=BOT)
+    assert mention is not None
+    assert mention.is_direct
+    body["event"]["bot_id"] = "B1"
     assert parse_mention(body, bot_user_id=BOT) is None
 
 

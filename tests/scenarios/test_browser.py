@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from bot.commands import demo_workspace
-from tests.support.desk import PERSONAS, ROOT, OpenDesk, open_desk
+from tests.support.desk import PERSONAS, ROOT, OpenDesk, kind_of, open_desk
 from tests.support.seed_script import QUESTION
 from tests.support.valkey import RealValkey
 
@@ -28,6 +28,7 @@ FLAGS = [
 ]
 SIZE = {"width": 1360, "height": 850}
 SCREENSHOT = ROOT / "deploy" / "screenshot.png"
+FORM_SCREENSHOT = ROOT / "deploy" / "form.png"
 SCREENSHOT_BYTES = 400_000
 """Largest picture in the repository: a README should load at once."""
 ANSWER_MS = 30_000
@@ -94,3 +95,33 @@ async def test_a_typed_mention_is_answered_before_the_readers_eyes(
     await thread.get_by_text("Jump to latest").evaluate("pill => pill.style.visibility = 'hidden'")
     await page.screenshot(path=picture, animations="disabled")
     assert picture.stat().st_size < SCREENSHOT_BYTES
+
+
+async def test_the_form_behind_the_command_is_filled_in_and_answered(
+    desk: OpenDesk, page: Page, tmp_path: Path
+) -> None:
+    """/assess and Enter, three inputs, Ask: the question stands in the channel, its answer below it."""
+    await page.goto(f"{desk.sandbox.page_url}?user=U0DANA")
+    await page.wait_for_selector("body[data-live=up]")
+    composer = page.get_by_test_id("composer")
+    await composer.press_sequentially("/assess")
+    await expect(page.get_by_test_id("command-option").first).to_contain_text("/assess")
+    await page.keyboard.press("Escape")
+    await composer.press("Enter")
+    dialog = page.get_by_role("dialog", name="Ask the country desk")
+    await dialog.get_by_role("checkbox", name="CN-01").check()
+    await dialog.get_by_role("radio", name="Brief").check()
+    await dialog.get_by_role("textbox", name="Question").fill(QUESTION)
+    picture = FORM_SCREENSHOT if os.environ.get("UPDATE_SCREENSHOT") == "1" else tmp_path / "form.png"
+    await page.screenshot(path=picture, animations="disabled")
+    assert picture.stat().st_size < SCREENSHOT_BYTES
+    await dialog.get_by_role("button", name="Ask", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    asked = page.get_by_test_id("message").filter(has_text="asks CN-01, China Agent · Brief")
+    await expect(asked).to_be_visible(timeout=ANSWER_MS)
+    ts = next(
+        message.ts
+        for message in desk.sandbox.workspace.channel("C0DESK").messages.values()
+        if kind_of(message) == "question"
+    )
+    await desk.answered(ts, seconds=ANSWER_MS / 1000)

@@ -29,6 +29,7 @@ from bot.assessment.events import Part
 from bot.assessment.run import Assignment
 from bot.evidence.items import EvidenceDesk
 from bot.jobs import Queue
+from bot.pane import AgentPane
 from bot.prices import load_prices
 from bot.reception import Reception
 from bot.sandbox import AppConfig, Sandbox, WorkspaceConfig
@@ -36,6 +37,8 @@ from bot.sandbox.messages import Message
 from bot.settings import Settings
 from bot.slack.api import SlackApi, slack_session
 from bot.slack.limits import WriterLimits
+from bot.slack.private_words import PrivateWords
+from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.governor import Governor
@@ -475,12 +478,18 @@ async def open_reception(
         stack.push_async_callback(queue.aclose)
         governor = Governor(redis, "A0", TEAM, {}, prefix=prefix)
         api = SlackApi(sandbox.workspace.app().bot_token, governor, session, base_url=sandbox.api_url)
+        identity = await api.identity()
         reception = Reception(
             app_id=APP,
             desk=PERSONAS,
             bot_user_id=BOT,
+            bot_name=identity.bot_user,
+            scopes=identity.scopes,
             bound=bound,
             api=api,
+            ways_in=WaysIn(api),
+            words=PrivateWords(session),
+            pane=AgentPane.of(identity, WaysIn(api), PERSONAS),
             queue=queue,
             store=store,
             admission=Admission(AdmissionStore(redis, policy_of(Settings()), prefix=prefix), load_prices()),

@@ -1,0 +1,55 @@
+"""Posting a message that must not appear twice: where Slack's answer was lost, it is looked for first."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.slack.api import SlackApi
+from bot.slack.elements import Message
+from bot.slack.errors import SlackOutcomeUnknownError
+from bot.slack.limits import WriterLimits
+from bot.slack.thread_search import Sender, ThreadPlace, ThreadSearch, part_metadata
+
+__all__ = ["post_once"]
+
+
+async def post_once(
+    api: SlackApi,
+    place: ThreadPlace,
+    turn_id: str,
+    kind: str,
+    message: Message,
+    *,
+    sender: Sender | None = None,
+    limits: WriterLimits,
+    look_first: bool,
+) -> str:
+    """Post ``message`` as the turn's ``kind``, and return its ts. ``sender``: None posts as the app itself.
+
+    ``look_first``: an earlier run may have posted it. Raises a ``SlackError``.
+    """
+    search = ThreadSearch(api, place, turn_id)
+    looks = 1 if look_first else 0
+    attempts = 0
+    while True:
+        for look in range(looks):
+            if look:
+                await asyncio.sleep(limits.settle_seconds)
+            found = await search.posted(kind)
+            if found is not None:
+                return found
+        try:
+            return await api.post_message(
+                channel=place.channel,
+                thread_ts=place.thread_ts or None,
+                text=message.text,
+                blocks=message.blocks,
+                username=sender.username if sender else None,
+                icon_emoji=sender.icon_emoji if sender else None,
+                metadata=part_metadata(turn_id, kind),
+            )
+        except SlackOutcomeUnknownError:
+            attempts += 1
+            if attempts >= limits.call_attempts:
+                raise
+            looks = 2

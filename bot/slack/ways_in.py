@@ -1,0 +1,69 @@
+"""Slack's methods for the ways in besides a mention: forms, direct messages, names, an agent's pane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.slack.api import SlackApi
+
+__all__ = ["Prompt", "WaysIn"]
+
+TITLE_CHARS: Final = 200
+"""Characters of a session's title: the documented limit of agents.sessions.rename, its successor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question the pane of an agent suggests."""
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """Typed calls; each raises a ``SlackError``."""
+
+    api: SlackApi
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
+        """views.open, at once and once: a trigger lives for three seconds, so no slot is waited for."""
+        await self.api.call("views.open", {"trigger_id": trigger_id, "view": view}, booked=True)
+
+    async def join(self, channel: str) -> None:
+        """conversations.join, for public channels; being there already is as good."""
+        await self.api.call("conversations.join", {"channel": channel}, repeatable=True)
+
+    async def direct_channel(self, user_id: str) -> str:
+        """conversations.open: the id of the direct message with one person."""
+        response = await self.api.call("conversations.open", {"users": user_id}, repeatable=True)
+        return str(response.data["channel"]["id"])
+
+    async def name_of(self, user_id: str) -> str:
+        """users.info: the name people see; empty where Slack gives none."""
+        response = await self.api.call("users.info", {"user": user_id}, repeatable=True, http_verb="GET")
+        user = response.data.get("user") or {}
+        profile = user.get("profile") or {}
+        names = (
+            profile.get("real_name"),
+            user.get("real_name"),
+            profile.get("display_name"),
+            user.get("name"),
+        )
+        return next((str(name) for name in names if name), "")
+
+    async def suggest_prompts(self, channel: str, prompts: Sequence[Prompt], *, thread_ts: str = "") -> None:
+        """assistant.threads.setSuggestedPrompts, four at most; for apps declared as agents only."""
+        arguments = {
+            "channel_id": channel,
+            "thread_ts": thread_ts or None,
+            "prompts": [{"title": prompt.title, "message": prompt.message} for prompt in prompts],
+        }
+        await self.api.call("assistant.threads.setSuggestedPrompts", arguments, repeatable=True)
+
+    async def set_title(self, channel: str, thread_ts: str, title: str) -> None:
+        """assistant.threads.setTitle: what the list of a person's sessions calls this one."""
+        arguments = {"channel_id": channel, "thread_ts": thread_ts, "title": title[:TITLE_CHARS]}
+        await self.api.call("assistant.threads.setTitle", arguments, repeatable=True)

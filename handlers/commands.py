@@ -1,0 +1,80 @@
+"""``/assess``: a question, the form, or help. What is returned is shown to the person as the command's
+answer.
+"""
+
+from __future__ import annotations
+
+from bot.reception import Reception
+from bot.slack import asking_notices, cards
+from bot.slack.forms import FormPreset
+from bot.turns import Asker, Opening, Question, Turn, unopened_turn
+from handlers.comparing import parse_comparison
+from handlers.parsing_commands import COMPARE, Command
+from personas.desk import IN_DEPTH, Address
+
+__all__ = ["run_command"]
+
+
+async def run_command(command: Command, reception: Reception) -> cards.Notice | None:
+    """Ask, open the form where something is missing, or say how it works."""
+    if command.verb == "help":
+        return asking_notices.help_notice(command.command, bot_user_id=reception.bot_user_id)
+    if command.verb == "list":
+        return asking_notices.desk_list_notice(command.command, reception.desk.personas)
+    if len(command.text) > reception.question_limit:
+        return asking_notices.too_long_to_ask_notice(
+            len(command.text), reception.question_limit, command.typed
+        )
+    if command.verb == COMPARE:
+        return await _compare(command, reception)
+    address = reception.desk.address(command.text, bound=reception.bound)
+    if address.persona is None or not address.text.strip():
+        return await reception.open_form(command.trigger_id, _preset(command, address), typed=command.typed)
+    turn = _turn(command, address.persona.code, address.format, address.text, reception)
+    return next((notice for _, notice in await reception.ask([turn])), None)
+
+
+async def _compare(command: Command, reception: Reception) -> cards.Notice | None:
+    """Put one question to several; the form, where it is not clear to whom or what."""
+    comparison = parse_comparison(command.text, reception.desk)
+    codes = tuple(persona.code for persona in comparison.personas)
+    if not comparison.is_complete:
+        preset = FormPreset(
+            channel=command.channel,
+            personas=codes,
+            question=comparison.question,
+            note="Whom shall I compare, and on what question? Choose two or more.",
+            response_url=command.response_url,
+        )
+        return await reception.open_form(command.trigger_id, preset, typed=command.typed)
+    turns = [_turn(command, code, IN_DEPTH, comparison.question, reception) for code in codes]
+    refused = await reception.ask(turns)
+    if refused:
+        return refused[0][1]
+    return asking_notices.compare_notice()
+
+
+def _turn(command: Command, code: str, format_: str, text: str, reception: Reception) -> Turn:
+    return unopened_turn(
+        Asker(reception.app_id, command.team_id, command.channel, command.user_id),
+        key=f"{command.trigger_id}/{code}",
+        persona=code,
+        format_=format_,
+        question=Question(text),
+        opening=Opening(response_url=command.response_url),
+    )
+
+
+def _preset(command: Command, address: Address) -> FormPreset:
+    """The form with what is known: whoever may have been meant, and the words."""
+    persona = address.persona
+    unsure = persona is None and bool(address.text.strip())
+    chosen = (persona,) if persona is not None else address.nearest[:1]
+    return FormPreset(
+        channel=command.channel,
+        personas=tuple(member.code for member in chosen),
+        question=address.text.strip(),
+        format=address.format,
+        note="I am not sure whom you are asking: please choose." if unsure else "",
+        response_url=command.response_url,
+    )
