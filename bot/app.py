@@ -18,6 +18,7 @@ from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
+from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
 from bot.evidence_stack import evidence_desk
 from bot.jobs import Queue, TurnRun, queue_name
@@ -28,7 +29,7 @@ from bot.pane import AgentPane
 from bot.prices import load_prices
 from bot.reception import Reception
 from bot.retrying import RetryPolicy
-from bot.scopes import JOIN_SCOPE
+from bot.scopes import JOIN_SCOPE, PEOPLE_SCOPE
 from bot.settings import Settings
 from bot.slack.api import AppIdentity, SlackApi, slack_session
 from bot.slack.limits import WriterLimits, slack_budgets
@@ -54,6 +55,7 @@ __all__ = [
     "NotConfiguredError",
     "SlackPace",
     "application",
+    "door_policy_of",
     "engine_of",
     "format_for",
     "policy_of",
@@ -107,6 +109,16 @@ def policy_of(settings: Settings) -> AdmissionPolicy:
         workspace_money_day=settings.workspace_money_day or None,
         currency=settings.currency,
         global_at_once=settings.global_at_once or None,
+    )
+
+
+def door_policy_of(settings: Settings) -> DoorPolicy:
+    """Who is answered, and where."""
+    channels = (channel.strip() for channel in settings.channels.split(","))
+    return DoorPolicy(
+        strangers=settings.strangers == "answer",
+        guests=settings.guests == "answer",
+        channels=frozenset(filter(None, channels)),
     )
 
 
@@ -217,7 +229,7 @@ async def application(
             desk=desk,
             bot_user_id=identity.bot_user_id,
             bot_name=identity.bot_user,
-            scopes=identity.scopes,
+            door=Doorkeeper(ways_in, door_policy_of(settings), scopes=identity.scopes),
             bound=_bound_persona(desk, identity),
             api=api,
             ways_in=ways_in,
@@ -254,6 +266,8 @@ async def application(
         else:
             reached = HttpApp(app, secret, identity.app_id)
             transport = HttpTransport([reached], host=settings.http_host, port=settings.http_port)
+        if settings.guests == "refuse" and identity.scopes and PEOPLE_SCOPE not in identity.scopes:
+            log.warning("guests.not_recognised", missing_scope=PEOPLE_SCOPE)
         log.info("app.ready", app_id=identity.app_id, team=identity.team_id, personas=len(desk.personas))
         yield Application(identity, queue, answering, opening, transport)
 

@@ -5,17 +5,16 @@ Handlers parse and decide; everything they hand over goes through here.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from bot.admission import Admission, Refused
+from bot.doorkeeper import Doorkeeper
 from bot.jobs import Queue
 from bot.pane import AgentPane
-from bot.scopes import NAMES_SCOPE
 from bot.slack import asking_notices
 from bot.slack.admission_notices import refusal_notice
 from bot.slack.api import SlackApi
@@ -24,20 +23,13 @@ from bot.slack.errors import SlackError
 from bot.slack.forms import FormPreset, assess_form
 from bot.slack.private_words import PrivateWords
 from bot.slack.ways_in import WaysIn
-from bot.store.errors import StoreError
 from bot.store.turn_store import TurnStore
-from bot.turns import Turn, turn_id_for
+from bot.turns import Asker, Turn, turn_id_for
 from personas.desk import Desk
 
 __all__ = ["Reception"]
 
 log = structlog.get_logger()
-
-NAME_SECONDS = 0.7
-"""Longest wait for a person's name: a trigger opens a view within three seconds, and a name is a nicety."""
-
-MOST_NAMES = 1_000
-"""Names remembered at once: all colleagues of a desk, in some hundred kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +54,27 @@ class Reception:
     edit_window_seconds: int
     bot_name: str
     """As people write it behind ``/invite @``."""
-    scopes: frozenset[str]
-    """What the workspace granted."""
-    _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    door: Doorkeeper
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
         """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a
         button.
 
-        Raises ``QueueUnavailableError`` or ``StoreError``: then Slack must get no ack.
+        Raises ``QueueUnavailableError``, ``StoreError``, ``SlackError`` or ``TimeoutError``: then Slack must
+        get no ack.
         """
         with structlog.contextvars.bound_contextvars(
             team=turn.team_id, channel=turn.channel, thread=turn.thread_ts
         ):
-            verdict = await self.admission.admit(turn, pressed=pressed_by is not None)
-            if not isinstance(verdict, Refused):
-                await self.queue.enqueue(turn)
-                return
+            notice = await self.turned_away(turn, pressed_by=pressed_by)
+            if notice is None:
+                verdict = await self.admission.admit(turn, pressed=pressed_by is not None)
+                if not isinstance(verdict, Refused):
+                    await self.queue.enqueue(turn)
+                    return
+                notice = refusal_notice(verdict, self.admission.store.policy)
             await self.whisper(
-                refusal_notice(verdict, self.admission.store.policy),
+                notice,
                 team_id=turn.team_id,
                 channel=turn.channel,
                 user_id=pressed_by or turn.user_id,
@@ -89,15 +83,34 @@ class Reception:
                 once="" if pressed_by else turn.message_ts,
             )
 
+    async def turned_away(self, turn: Turn, *, pressed_by: str | None = None) -> Notice | None:
+        """What to tell somebody whom the operator does not want answered, or not there; None: welcome."""
+        another = pressed_by is not None and pressed_by != turn.user_id
+        direct = turn.opening is not None and turn.opening.direct
+        why = await self.door.turned_away(
+            pressed_by or turn.user_id,
+            # Of who presses a button, the press does not tell it.
+            user_team_id="" if another else turn.user_team_id,
+            team_id=turn.team_id,
+            channel=turn.user_id if direct else turn.channel,
+        )
+        if why is None:
+            return None
+        log.info("turn.refused", turn_id=turn.turn_id, team=turn.team_id, reason=why.value)
+        return asking_notices.unwelcome_notice(why)
+
     async def ask(self, turns: Sequence[Turn]) -> list[tuple[Turn, Notice]]:
         """Take questions that still need their threads (``unopened_turn``). Those that a limit keeps out are
         returned, each with what to tell the person.
 
-        Raises ``QueueUnavailableError`` or ``StoreError``. Slack delivers commands and forms once, so the
+        Raises as ``take``. Slack delivers commands and forms once, so the
         person has to be told.
         """
         refused: list[tuple[Turn, Notice]] = []
         for turn in turns:
+            if (unwelcome := await self.turned_away(turn)) is not None:
+                refused.append((turn, unwelcome))
+                continue
             answering = turn.opened(turn.channel, turn.thread_ts, turn.message_ts)
             verdict = await self.admission.admit(answering, pressed=True)
             if isinstance(verdict, Refused):
@@ -114,10 +127,17 @@ class Reception:
         """A kept question, or None where it is forgotten."""
         return await self.store.offered(turn_id)
 
-    async def open_form(self, trigger_id: str, preset: FormPreset, *, typed: str) -> Notice | None:
+    async def open_form(
+        self, trigger_id: str, preset: FormPreset, *, asker: Asker, typed: str
+    ) -> Notice | None:
         """Open the form for who did the thing that Slack gave the trigger for. Where Slack refuses, what to
         tell the person, with the words ``typed``.
         """
+        why = await self.door.turned_away(
+            asker.user_id, user_team_id="", team_id=asker.team_id, channel=asker.user_id
+        )
+        if why is not None:
+            return asking_notices.unwelcome_notice(why)
         form = assess_form(self.desk.personas, preset, question_limit=self.question_limit)
         try:
             await self.ways_in.open_view(trigger_id, form)
@@ -125,22 +145,6 @@ class Reception:
             self.note("form.not_opened", error)
             return asking_notices.form_failed_notice(typed)
         return None
-
-    async def name_of(self, user_id: str) -> str:
-        """The name people see of a person; empty where we may not ask, or Slack does not tell in time."""
-        if not user_id or NAMES_SCOPE not in self.scopes:
-            return ""
-        if user_id not in self._names:
-            try:
-                async with asyncio.timeout(NAME_SECONDS):
-                    name = await self.ways_in.name_of(user_id)
-            except (SlackError, StoreError, TimeoutError) as error:
-                log.warning("name.unknown", error=type(error).__name__)
-                return ""
-            if len(self._names) >= MOST_NAMES:
-                self._names.clear()
-            self._names[user_id] = name
-        return self._names[user_id]
 
     @staticmethod
     def note(event: str, error: SlackError) -> None:

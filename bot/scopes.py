@@ -21,8 +21,8 @@ __all__ = [
     "COMMAND_HINT",
     "DESK_SCOPES",
     "JOIN_SCOPE",
-    "NAMES_SCOPE",
     "OPTIONAL_SCOPES",
+    "PEOPLE_SCOPE",
     "REQUIRED_SCOPES",
     "SHORTCUT_DOES",
     "SHORTCUT_NAME",
@@ -38,6 +38,7 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
         "groups:history": "the same as channels:history for private channels the bot is in",
         "im:history": "hear what people write to the bot directly",
         "im:write": "open the direct message with somebody who wants an answer there",
+        "users:read": "tell guests and strangers from colleagues; name the author of a message",
     }
 )
 """Bot scope -> what it is for, as a phrase that follows "to"."""
@@ -47,12 +48,11 @@ DESK_SCOPES = frozenset({COMMANDS_SCOPE})
 """Required of the app of the whole desk only: it alone declares the slash command and the shortcut."""
 
 JOIN_SCOPE = "channels:join"
-NAMES_SCOPE = "users:read"
+PEOPLE_SCOPE = "users:read"
 
 OPTIONAL_SCOPES: Mapping[str, str] = MappingProxyType(
     {
         JOIN_SCOPE: "join a public channel when somebody there presses Join",
-        NAMES_SCOPE: "name the author of a message that is assessed",
     }
 )
 """Bot scope -> what it is for, of those an administrator may refuse: everything else works without."""

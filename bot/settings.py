@@ -257,6 +257,18 @@ class Settings(BaseSettings):
     edit_window_seconds: Annotated[int, Ge(0), Le(86_400)] = Field(
         default=300, description='How long an edited question offers "Ask again with the new text". 0: never.'
     )
+    strangers: Literal["refuse", "answer"] = Field(
+        default="refuse",
+        description="People of other organisations in Slack Connect channels: `refuse` or `answer`.",
+    )
+    guests: Literal["refuse", "answer"] = Field(
+        default="refuse", description="Guests of the workspace: `refuse` or `answer`."
+    )
+    channels: str = Field(
+        default="",
+        description="Ids of the only channels to answer in, with commas (`C0123,C0456`); direct messages "
+        "always work. Empty: every channel.",
+    )
     organisation: str = Field(
         default="Three Corporate",
         min_length=1,

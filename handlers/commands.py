@@ -29,7 +29,7 @@ async def run_command(command: Command, reception: Reception) -> cards.Notice | 
         return await _compare(command, reception)
     address = reception.desk.address(command.text, bound=reception.bound)
     if address.persona is None or not address.text.strip():
-        return await reception.open_form(command.trigger_id, _preset(command, address), typed=command.typed)
+        return await _form(command, _preset(command, address), reception)
     turn = _turn(command, address.persona.code, address.format, address.text, reception)
     return next((notice for _, notice in await reception.ask([turn])), None)
 
@@ -46,7 +46,7 @@ async def _compare(command: Command, reception: Reception) -> cards.Notice | Non
             note="Whom shall I compare, and on what question? Choose two or more.",
             response_url=command.response_url,
         )
-        return await reception.open_form(command.trigger_id, preset, typed=command.typed)
+        return await _form(command, preset, reception)
     turns = [_turn(command, code, IN_DEPTH, comparison.question, reception) for code in codes]
     refused = await reception.ask(turns)
     if refused:
@@ -54,9 +54,19 @@ async def _compare(command: Command, reception: Reception) -> cards.Notice | Non
     return asking_notices.compare_notice()
 
 
+async def _form(command: Command, preset: FormPreset, reception: Reception) -> cards.Notice | None:
+    return await reception.open_form(
+        command.trigger_id, preset, asker=_asker(command, reception), typed=command.typed
+    )
+
+
+def _asker(command: Command, reception: Reception) -> Asker:
+    return Asker(reception.app_id, command.team_id, command.channel, command.user_id)
+
+
 def _turn(command: Command, code: str, format_: str, text: str, reception: Reception) -> Turn:
     return unopened_turn(
-        Asker(reception.app_id, command.team_id, command.channel, command.user_id),
+        _asker(command, reception),
         key=f"{command.trigger_id}/{code}",
         persona=code,
         format_=format_,

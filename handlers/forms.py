@@ -23,8 +23,9 @@ async def assess_message(shortcut: Shortcut, reception: Reception) -> cards.Noti
     material = (*words, *shortcut.quoted)
     if not material:
         return asking_notices.nothing_to_read_notice()
+    asker = Asker(reception.app_id, shortcut.team_id, shortcut.channel, shortcut.user_id)
     draft = unopened_turn(
-        Asker(reception.app_id, shortcut.team_id, shortcut.channel, shortcut.user_id),
+        asker,
         key=shortcut.trigger_id,
         persona="",
         format_="",
@@ -38,7 +39,7 @@ async def assess_message(shortcut: Shortcut, reception: Reception) -> cards.Noti
         draft=draft.turn_id,
         response_url=shortcut.response_url,
     )
-    return await reception.open_form(shortcut.trigger_id, preset, typed="")
+    return await reception.open_form(shortcut.trigger_id, preset, asker=asker, typed="")
 
 
 async def take_form(filled: Filled, reception: Reception) -> dict[str, str]:
@@ -99,5 +100,5 @@ def _turns(filled: Filled, draft: Turn | None, reception: Reception) -> list[Tur
 
 
 async def _author(shortcut: Shortcut, reception: Reception) -> str:
-    name = shortcut.author or await reception.name_of(shortcut.author_id)
+    name = shortcut.author or await reception.door.name_of(shortcut.author_id)
     return " ".join(name.split())[:_ONE_LINE] or _SOMEBODY

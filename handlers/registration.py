@@ -34,7 +34,7 @@ DEED_SECONDS: Final = 2.0
 """Longest time for what a button, a command or a form does: Slack wants its ack within 3 seconds, and else
 tells the person that the app did not respond."""
 
-_AWAY: Final = (QueueUnavailableError, StoreError, TimeoutError)
+_AWAY: Final = (QueueUnavailableError, StoreError, SlackError, TimeoutError)
 
 _ANY_COMMAND: Final = re.compile(r"/.*")
 """Whatever name the manifest gave it: a workspace may have another /assess."""
@@ -165,7 +165,7 @@ def _on_action(
 
 async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
     """No ack: Slack delivers the event again. Logs identifiers, never the body."""
-    expected = isinstance(error, QueueUnavailableError | StoreError | SlackError)
+    expected = isinstance(error, _AWAY)
     write = log.warning if expected else log.error
     write(
         "event.not_taken",

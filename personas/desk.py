@@ -162,7 +162,8 @@ class Desk:
         second = self._longest_name(text, words, joined.end()) if joined else None
         if second is not None and self._owners[second] is not persona:
             return _Found((persona, self._owners[second]), start)
-        if name == persona.iso.lower() and brief_end(words, end) is not None:  # "CN brief …"
+        # "brief CN …" and "CN brief …" call somebody by the two letters, as by the code.
+        if name == persona.iso.lower() and (start or brief_end(words, end) is not None):
             return _Found((persona,), after(AFTER_CODE, words, end))
         return _Found((persona,), _set_off_end(text, words, end) or start)
 

@@ -16,17 +16,10 @@ from bot.store.errors import FencedError
 from bot.store.stored_turns import Outcome
 from bot.store.turn_store import TurnStore
 from bot.turns import Question, Turn
-from tests.support.desk import (
-    CHANNEL,
-    PERSONAS,
-    buttons_of,
-    kind_of,
-    open_reception,
-    settings_for,
-    words_of,
-)
+from tests.support.desk import CHANNEL, PERSONAS, buttons_of, kind_of, settings_for, words_of
 from tests.support.model_replies import Reply
 from tests.support.model_server import ModelServer, serve_model
+from tests.support.reception import open_reception
 from tests.support.seed_script import QUESTION, answer
 from tests.support.valkey import RealValkey, namespace, turn_in, valkey
 

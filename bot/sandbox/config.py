@@ -57,7 +57,9 @@ ALL_EVENTS = (
 
 @dataclass(frozen=True, slots=True)
 class UserConfig:
-    """A person. ``team_id`` names another team for a guest by Slack Connect; empty is the home team."""
+    """A person. ``team_id`` names another team for one here by Slack Connect; empty is the home team.
+    ``is_guest``: a guest of the workspace, of several channels.
+    """
 
     id: str
     name: str
@@ -66,6 +68,7 @@ class UserConfig:
     icon: str | None = None
     tz: str = "Europe/Berlin"
     team_id: str = ""
+    is_guest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

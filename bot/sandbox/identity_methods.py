@@ -57,6 +57,8 @@ def _person(workspace: Workspace, user: UserConfig) -> dict[str, Any]:
         "is_bot": False,
         "is_app_user": False,
         "is_stranger": team != workspace.team_id,
+        "is_restricted": user.is_guest,
+        "is_ultra_restricted": False,
         "updated": 0,
         "profile": {
             "real_name": user.real_name,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from bot.doorkeeper import Unwelcome
 from bot.slack.cards import Listed, Notice
 from bot.slack.elements import (
     Message,
@@ -47,6 +48,7 @@ __all__ = [
     "question_message",
     "said_notice",
     "too_long_to_ask_notice",
+    "unwelcome_notice",
     "whom_message",
 ]
 
@@ -182,6 +184,22 @@ def form_failed_notice(text: str) -> Notice:
 def nothing_to_read_notice() -> Notice:
     """A shortcut on a message of pictures or files alone."""
     return notice("There are no words in that message that I could read. Pictures and files I do not open.")
+
+
+_UNWELCOME: Final = {
+    Unwelcome.STRANGER: (
+        "I answer people of this organisation only. Please ask a colleague here to ask for you."
+    ),
+    Unwelcome.GUEST: "I do not answer guests of this workspace. Please ask a colleague here to ask for you.",
+    Unwelcome.CHANNEL: (
+        "I am not set up to answer in this channel. Ask me in a direct message, or tell whoever runs me."
+    ),
+}
+
+
+def unwelcome_notice(why: Unwelcome) -> Notice:
+    """The operator does not want this person, or this channel, answered."""
+    return notice(_UNWELCOME[why])
 
 
 def said_notice(sentence: str) -> Notice:

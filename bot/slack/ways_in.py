@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.slack.api import SlackApi
 
-__all__ = ["Prompt", "WaysIn"]
+__all__ = ["Person", "Prompt", "WaysIn"]
 
 TITLE_CHARS: Final = 200
 """Characters of a session's title: the documented limit of agents.sessions.rename, its successor."""
@@ -20,6 +20,18 @@ class Prompt:
 
     title: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What Slack tells of somebody."""
+
+    name: str
+    """The one people see; empty where Slack gives none."""
+    is_guest: bool
+    """Of one channel or of several."""
+    is_stranger: bool
+    """Of another organisation: in this workspace by Slack Connect only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,8 @@ class WaysIn:
         response = await self.api.call("conversations.open", {"users": user_id}, repeatable=True)
         return str(response.data["channel"]["id"])
 
-    async def name_of(self, user_id: str) -> str:
-        """users.info: the name people see; empty where Slack gives none."""
+    async def person(self, user_id: str) -> Person:
+        """users.info."""
         response = await self.api.call("users.info", {"user": user_id}, repeatable=True, http_verb="GET")
         user = response.data.get("user") or {}
         profile = user.get("profile") or {}
@@ -52,7 +64,11 @@ class WaysIn:
             profile.get("display_name"),
             user.get("name"),
         )
-        return next((str(name) for name in names if name), "")
+        return Person(
+            name=next((str(name) for name in names if name), ""),
+            is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+            is_stranger=bool(user.get("is_stranger")),
+        )
 
     async def suggest_prompts(self, channel: str, prompts: Sequence[Prompt], *, thread_ts: str = "") -> None:
         """assistant.threads.setSuggestedPrompts, four at most; for apps declared as agents only."""

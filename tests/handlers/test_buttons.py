@@ -11,7 +11,8 @@ from bot.sandbox import Sandbox
 from bot.turns import ChannelId, TeamId, ThreadTs, Turn, UserId
 from handlers.buttons import ask_edited, ask_once_more, stop_stream, stop_turn
 from handlers.parsing import Action, StopPressed
-from tests.support.desk import CHANNEL, TEAM, open_reception, words_of
+from tests.support.desk import CHANNEL, TEAM, words_of
+from tests.support.reception import open_reception
 from tests.support.valkey import RealValkey, namespace, turn_in, valkey
 
 __all__ = ["namespace", "valkey"]

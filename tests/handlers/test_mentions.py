@@ -13,7 +13,8 @@ from bot.store.stored_turns import NextTurn
 from bot.turns import ChannelId, Quoted, TeamId, ThreadTs, UserId, turn_id_for
 from handlers.mentions import answer_mention, offer_again
 from handlers.parsing import EditedMention, Mention
-from tests.support.desk import APP, CHANNEL, TEAM, buttons_of, open_reception, words_of
+from tests.support.desk import APP, CHANNEL, TEAM, buttons_of, words_of
+from tests.support.reception import open_reception
 from tests.support.valkey import RealValkey, namespace, valkey
 
 __all__ = ["namespace", "valkey"]

@@ -17,7 +17,8 @@ from bot.slack.api import AppIdentity
 from bot.transports import bolt_app
 from bot.turns import turn_id_for
 from handlers.registration import register
-from tests.support.desk import APP, BOT, CHANNEL, TEAM, open_reception
+from tests.support.desk import APP, BOT, CHANNEL, TEAM
+from tests.support.reception import open_reception
 from tests.support.valkey import RealValkey, doomed_valkey, namespace
 
 __all__ = ["doomed_valkey", "namespace"]

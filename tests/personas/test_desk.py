@@ -203,6 +203,7 @@ def test_country_after_the_code_belongs_to_the_question() -> None:
         "CN-01 in brief: What happens?",
         "CN-01 briefly, What happens?",
         "CN brief What happens?",
+        "brief CN What happens?",
         "China brief: What happens?",
         "China: brief: What happens?",
         "China, quick question: What happens?",

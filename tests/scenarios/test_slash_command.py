@@ -74,7 +74,7 @@ async def test_a_question_is_answered_where_it_was_typed(valkey: RealValkey, tra
         asked = await question(desk)
         words = words_of(asked)
         assert "<@U0DANA> asks CN-01, China Agent" in words
-        assert "Does the missile's payload matter? payload=none & more" in words
+        assert "\nDoes the missile's payload matter? payload=none & more\n" in words
         await desk.answered(asked.ts)
         card = desk.of_kind(asked.ts, "card")[0]
         assert "Does the missile's payload matter?" in words_of(card)

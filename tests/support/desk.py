@@ -23,25 +23,15 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from bot.admission import Admission
-from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for, policy_of
+from bot.app import Application, DemoModel, SlackPace, application, engine_of, format_for
 from bot.assessment.events import Part
 from bot.assessment.run import Assignment
 from bot.evidence.items import EvidenceDesk
-from bot.jobs import Queue
-from bot.pane import AgentPane
-from bot.prices import load_prices
-from bot.reception import Reception
 from bot.sandbox import AppConfig, Sandbox, WorkspaceConfig
 from bot.sandbox.messages import Message
 from bot.settings import Settings
-from bot.slack.api import SlackApi, slack_session
 from bot.slack.limits import WriterLimits
-from bot.slack.private_words import PrivateWords
-from bot.slack.ways_in import WaysIn
-from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
-from bot.store.governor import Governor
 from bot.store.keys import app_prefix
 from bot.store.turn_store import TurnStore
 from bot.turns import turn_id_for
@@ -66,7 +56,6 @@ __all__ = [
     "dripping",
     "kind_of",
     "open_desk",
-    "open_reception",
     "shown_text",
     "words_of",
 ]
@@ -458,42 +447,3 @@ def environment_of(settings: Settings) -> dict[str, str]:
             secret = getattr(value, "get_secret_value", None)
             kept[f"COUNTRY_AGENTS_{name.upper()}"] = str(secret() if secret else value)
     return kept
-
-
-# A front without a worker -----------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def open_reception(
-    valkey: RealValkey, *, prefix: str, bound: str | None = None, **limits: int
-) -> AsyncIterator[tuple[Reception, Sandbox]]:
-    """What handlers talk to, in a workspace, with a queue that nobody works on."""
-    async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox(WorkspaceConfig(rate_limits=False)))
-        session = await stack.enter_async_context(slack_session())
-        redis = open_redis(valkey.url)
-        stack.push_async_callback(redis.aclose)
-        store = TurnStore(redis, prefix=prefix)
-        queue = await Queue.open(valkey.url, store=store, name=f"{prefix}-queue")
-        stack.push_async_callback(queue.aclose)
-        governor = Governor(redis, "A0", TEAM, {}, prefix=prefix)
-        api = SlackApi(sandbox.workspace.app().bot_token, governor, session, base_url=sandbox.api_url)
-        identity = await api.identity()
-        reception = Reception(
-            app_id=APP,
-            desk=PERSONAS,
-            bot_user_id=BOT,
-            bot_name=identity.bot_user,
-            scopes=identity.scopes,
-            bound=bound,
-            api=api,
-            ways_in=WaysIn(api),
-            words=PrivateWords(session),
-            pane=AgentPane.of(identity, WaysIn(api), PERSONAS),
-            queue=queue,
-            store=store,
-            admission=Admission(AdmissionStore(redis, policy_of(Settings()), prefix=prefix), load_prices()),
-            question_limit=limits.get("question_limit", 4000),
-            edit_window_seconds=limits.get("edit_window_seconds", 300),
-        )
-        yield reception, sandbox
