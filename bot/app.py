@@ -18,6 +18,7 @@ from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
 from bot.assessment.lexicon import LEXICONS
+from bot.briefing_stack import Briefings, NothingOpen, Surroundings, briefings_of
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
 from bot.evidence_stack import evidence_desk
@@ -36,6 +37,7 @@ from bot.slack.limits import WriterLimits, slack_budgets
 from bot.slack.private_words import PrivateWords
 from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
+from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
 from bot.store.governor import Budget, Governor
@@ -146,6 +148,7 @@ class Application:
     queue: Queue
     answering: Answering
     opening: ThreadOpening
+    briefings: Briefings
     transport: Transport
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
@@ -153,6 +156,7 @@ class Application:
         once questions are taken.
         """
         worker = asyncio.create_task(self.queue.run_worker(self._work, give_up=self._give_up), name="worker")
+        briefings = asyncio.create_task(self.briefings.runner.run_forever(), name="briefings")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
             await self.transport.start()
@@ -162,7 +166,9 @@ class Application:
         finally:
             await self.transport.aclose()
             self.queue.drain()
+            briefings.cancel()
             stopped.cancel()
+            await asyncio.gather(briefings, self.briefings.office.aclose(), return_exceptions=True)
             await worker
 
     async def _work(self, run: TurnRun) -> Outcome:
@@ -224,6 +230,20 @@ async def application(
         api = SlackApi(token, governor, session, base_url=settings.slack_api_url, limits=pace.limits)
         ways_in, words = WaysIn(api), PrivateWords(session)
         pane = AgentPane.of(identity, ways_in, desk)
+        briefings = briefings_of(
+            Surroundings(
+                identity=identity,
+                settings=settings,
+                store=BriefingStore(redis),
+                api=api,
+                desk=desk,
+                evidence=evidence,
+                admission=admission,
+                meter=models.meter,
+                points=NothingOpen(),
+                written=local is None,
+            )
+        )
         reception = Reception(
             app_id=identity.key,
             desk=desk,
@@ -238,6 +258,7 @@ async def application(
             queue=queue,
             store=store,
             admission=admission,
+            office=briefings.office,
             question_limit=settings.question_limit,
             edit_window_seconds=settings.edit_window_seconds,
         )
@@ -269,7 +290,7 @@ async def application(
         if settings.guests == "refuse" and identity.scopes and PEOPLE_SCOPE not in identity.scopes:
             log.warning("guests.not_recognised", missing_scope=PEOPLE_SCOPE)
         log.info("app.ready", app_id=identity.app_id, team=identity.team_id, personas=len(desk.personas))
-        yield Application(identity, queue, answering, opening, transport)
+        yield Application(identity, queue, answering, opening, briefings, transport)
 
 
 async def serve(

@@ -29,9 +29,7 @@ from bot.sandbox import AppConfig, CommandConfig, MentionShortcut, Sandbox, Shor
 from bot.scopes import (
     ASSESS_SHORTCUT,
     BOT_EVENTS,
-    COMMAND,
-    COMMAND_DOES,
-    COMMAND_HINT,
+    COMMANDS,
     OPTIONAL_SCOPES,
     REQUIRED_SCOPES,
     SHORTCUT_DOES,
@@ -106,7 +104,10 @@ def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
     agent = AppConfig(
         scopes=(*REQUIRED_SCOPES, *OPTIONAL_SCOPES),
         events=(*BOT_EVENTS, "agent_session_stopped"),
-        commands=(CommandConfig(COMMAND, COMMAND_DOES, COMMAND_HINT, should_escape=True),),
+        commands=tuple(
+            CommandConfig(command, does, hint, should_escape=True)
+            for command, (does, hint) in COMMANDS.items()
+        ),
         shortcuts=(ShortcutConfig(ASSESS_SHORTCUT, SHORTCUT_NAME, SHORTCUT_DOES),),
     )
     mentions = tuple(

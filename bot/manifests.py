@@ -11,9 +11,7 @@ from typing import Any, Final
 from bot.scopes import (
     ASSESS_SHORTCUT,
     BOT_EVENTS,
-    COMMAND,
-    COMMAND_DOES,
-    COMMAND_HINT,
+    COMMANDS,
     DESK_SCOPES,
     OPTIONAL_SCOPES,
     REQUIRED_SCOPES,
@@ -49,12 +47,10 @@ def desk_manifest(address: str | None = None, *, name: str = "Country Agents") -
         "answers in a thread with a structured assessment: facts, interests, risks, likelihoods and what to "
         "watch. "
     )
-    command = {
-        "command": COMMAND,
-        "description": COMMAND_DOES,
-        "usage_hint": COMMAND_HINT,
-        "should_escape": True,
-    }
+    commands = [
+        {"command": command, "description": does, "usage_hint": hint, "should_escape": True}
+        for command, (does, hint) in COMMANDS.items()
+    ]
     shortcut = {
         "name": SHORTCUT_NAME,
         "type": "message",
@@ -63,7 +59,9 @@ def desk_manifest(address: str | None = None, *, name: str = "Country Agents") -
     }
     features = {
         "shortcuts": [shortcut],
-        "slash_commands": [command if address is None else command | {"url": address}],
+        "slash_commands": [
+            command if address is None else command | {"url": address} for command in commands
+        ],
     }
     scopes = {
         "bot": sorted([*REQUIRED_SCOPES, *OPTIONAL_SCOPES]),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bot.admission import Admission, Refused
+from bot.briefings.office import BriefingOffice
 from bot.doorkeeper import Doorkeeper
 from bot.jobs import Queue
 from bot.pane import AgentPane
@@ -49,6 +50,7 @@ class Reception:
     queue: Queue
     store: TurnStore
     admission: Admission
+    office: BriefingOffice
     question_limit: int
     """Characters."""
     edit_window_seconds: int

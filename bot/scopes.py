@@ -15,10 +15,8 @@ __all__ = [
     "APP_LEVEL_SCOPE",
     "ASSESS_SHORTCUT",
     "BOT_EVENTS",
-    "COMMAND",
+    "COMMANDS",
     "COMMANDS_SCOPE",
-    "COMMAND_DOES",
-    "COMMAND_HINT",
     "DESK_SCOPES",
     "JOIN_SCOPE",
     "OPTIONAL_SCOPES",
@@ -34,18 +32,20 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
         "channels:history": "see the edit of a question; read a thread after a restart",
         "chat:write": "answer: post, stream, update, and show the progress line",
         "chat:write.customize": "answer under a persona's name and icon",
-        "commands": "offer /assess and the message shortcut",
+        "channels:read": "see whether who changes a channel's briefings is in the channel",
+        "commands": "offer /assess, /briefing and the message shortcut",
         "groups:history": "the same as channels:history for private channels the bot is in",
+        "groups:read": "the same as channels:read for private channels the bot is in",
         "im:history": "hear what people write to the bot directly",
         "im:write": "open the direct message with somebody who wants an answer there",
-        "users:read": "tell guests and strangers from colleagues; name the author of a message",
+        "users:read": "tell guests from colleagues; name a message's author; set a briefing's clock",
     }
 )
 """Bot scope -> what it is for, as a phrase that follows "to"."""
 
 COMMANDS_SCOPE = "commands"
-DESK_SCOPES = frozenset({COMMANDS_SCOPE})
-"""Required of the app of the whole desk only: it alone declares the slash command and the shortcut."""
+DESK_SCOPES = frozenset({COMMANDS_SCOPE, "channels:read", "groups:read"})
+"""Required of the app of the whole desk only: it alone declares the slash commands and the shortcut."""
 
 JOIN_SCOPE = "channels:join"
 PEOPLE_SCOPE = "users:read"
@@ -60,12 +60,20 @@ OPTIONAL_SCOPES: Mapping[str, str] = MappingProxyType(
 AGENT_SCOPE = "assistant:write"
 """Granted to apps declared as agents only: suggested prompts, and titles of sessions. Not asked for."""
 
-COMMAND = "/assess"
-"""The slash command of the manifests. Any other name works as well: the app answers by the name it is
-called."""
-
-COMMAND_DOES = "Ask a country analyst; alone it opens a form"
-COMMAND_HINT = "CN-01 your question | brief US … | compare CN-01 US-01 … | list | help"
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "/assess": (
+            "Ask a country analyst; alone it opens a form",
+            "CN-01 your question | brief US … | compare CN-01 US-01 … | list | help",
+        ),
+        "/briefing": (
+            "Schedule morning briefings for a channel; alone it opens a form",
+            "list | pause | resume | run now | edit | delete | preview | help",
+        ),
+    }
+)
+"""The slash commands of the manifests: what each does, and a hint. Other names work as well: one with
+"briefing" in it is the second, any other the first, and each answers by the name it is called."""
 
 ASSESS_SHORTCUT = "assess_message"
 """Callback id of the message shortcut."""

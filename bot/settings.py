@@ -192,6 +192,9 @@ class Settings(BaseSettings):
         default=8,
         description="Longest wait for searches before a question with few stored sources is answered.",
     )
+    briefing_grace_hours: Annotated[float, Ge(0), Le(24)] = Field(
+        default=2, description="How many hours late a missed briefing is still made up."
+    )
     turns_at_once: Annotated[int, Ge(1), Le(2000)] = Field(
         default=200, description="Assessments one process works on at once; the rest wait in the queue."
     )

@@ -14,14 +14,17 @@ from slack_bolt.response import BoltResponse
 from bot.jobs import QueueUnavailableError
 from bot.reception import Reception
 from bot.scopes import ASSESS_SHORTCUT
-from bot.slack import asking_notices, cards, forms
+from bot.slack import asking_notices, briefing_form, briefing_notices, cards, forms
+from bot.slack.elements import Message
 from bot.slack.errors import SlackError
 from bot.store.errors import StoreError
+from handlers.briefings import choose_in_menu, run_briefing_command, take_briefing_form
 from handlers.buttons import ask_edited, ask_once_more, stop_stream, stop_turn
 from handlers.commands import run_command
 from handlers.forms import assess_message, take_form
 from handlers.mentions import answer_mention, offer_again
 from handlers.parsing import Action, parse_action, parse_edit, parse_mention, parse_pane, parse_stop
+from handlers.parsing_briefings import parse_briefing_command, parse_briefing_form, parse_menu
 from handlers.parsing_commands import parse_command, parse_shortcut
 from handlers.parsing_forms import parse_form
 from handlers.ways_out import answer_directly, ask_chosen, ask_here, join_and_ask
@@ -38,6 +41,8 @@ _AWAY: Final = (QueueUnavailableError, StoreError, SlackError, TimeoutError)
 
 _ANY_COMMAND: Final = re.compile(r"/.*")
 """Whatever name the manifest gave it: a workspace may have another /assess."""
+
+_BRIEFING_COMMAND: Final = re.compile(r"/.*briefing.*")
 
 _CHOICE: Final = re.compile(re.escape(asking_notices.ASK_WHOM) + "(?::.*)?")
 
@@ -77,9 +82,13 @@ def register(app: AsyncApp, reception: Reception) -> None:
     app.event("agent_session_stopped")(on_stop)
     app.event("app_home_opened")(on_pane)
     app.event("assistant_thread_started")(on_pane)
+    app.command(_BRIEFING_COMMAND)(_on_briefing_command(reception))
     app.command(_ANY_COMMAND)(_on_command(reception))
     app.shortcut({"type": "message_action", "callback_id": ASSESS_SHORTCUT})(_on_shortcut(reception))
     app.view(forms.FORM)(_on_form(reception))
+    app.view(briefing_form.FORM)(_on_briefing_form(reception))
+    app.action(briefing_notices.MENU)(_on_briefing_menu(reception))
+    app.action(briefing_notices.NEW)(_on_briefing_menu(reception))
     for action_id, deed in _DEEDS.items():
         app.action(action_id)(_on_action(deed, reception))
     app.action(_CHOICE)(_on_action(ask_chosen, reception))
@@ -97,10 +106,7 @@ def _on_command(reception: Reception) -> Callable[..., Awaitable[None]]:
             except _AWAY as error:
                 log.warning("command.without_queue", error=type(error).__name__)
                 notice = asking_notices.not_taken_notice(command.typed)
-        if notice is None:
-            await ack()
-        else:  # the answer to the command itself: needs neither store nor Web API
-            await ack(text=notice.text, blocks=list(notice.blocks), response_type="ephemeral")
+        await _acknowledge(ack, notice)
 
     return on_command
 
@@ -161,6 +167,67 @@ def _on_action(
         await ack()
 
     return on_action
+
+
+def _on_briefing_command(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        command = parse_briefing_command(body)
+        notice = None
+        if command is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    notice = await run_briefing_command(command, reception)
+            except (*_AWAY, SlackError) as error:
+                log.warning("briefing.command_failed", error=type(error).__name__)
+                notice = cards.unavailable_notice()
+        await _acknowledge(ack, notice)
+
+    return on_command
+
+
+def _on_briefing_form(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_form(ack: AsyncAck, body: dict[str, Any]) -> None:
+        filled = parse_briefing_form(body)
+        errors: dict[str, str] = {}
+        if filled is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    errors = await take_briefing_form(filled, reception)
+            except (*_AWAY, SlackError) as error:
+                log.warning("briefing.form_failed", error=type(error).__name__)
+                errors = {briefing_form.CHANNEL: cards.unavailable_notice().text}
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await ack()
+
+    return on_form
+
+
+def _on_briefing_menu(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_choice(ack: AsyncAck, body: dict[str, Any]) -> None:
+        choice = parse_menu(body)
+        notice = None
+        if choice is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    notice = await choose_in_menu(choice, reception)
+            except (*_AWAY, SlackError) as error:
+                log.warning("briefing.menu_failed", error=type(error).__name__)
+                notice = cards.unavailable_notice()
+        await ack()
+        if choice is not None and notice is not None and choice.response_url:
+            await reception.words.try_to_tell(choice.response_url, notice)
+
+    return on_choice
+
+
+async def _acknowledge(ack: AsyncAck, notice: Message | None) -> None:
+    """The answer to a command itself: needs neither store nor Web API."""
+    if notice is None:
+        await ack()
+    else:
+        await ack(text=notice.text, blocks=list(notice.blocks), response_type="ephemeral")
 
 
 async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:

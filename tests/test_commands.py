@@ -110,9 +110,9 @@ def test_the_demo_workspace_grants_what_we_ask_for_and_no_more() -> None:
     config = demo_workspace(PERSONAS, {})
     assert set(config.apps[0].scopes) == {*REQUIRED_SCOPES, *OPTIONAL_SCOPES}
     declared = desk_manifest()["features"]
-    (command,), (shortcut,) = config.apps[0].commands, config.apps[0].shortcuts
-    assert {"command": command.command, "should_escape": command.should_escape} == {
-        key: declared["slash_commands"][0][key] for key in ("command", "should_escape")
-    }
+    (shortcut,) = config.apps[0].shortcuts
+    assert [(each.command, each.should_escape) for each in config.apps[0].commands] == [
+        (each["command"], each["should_escape"]) for each in declared["slash_commands"]
+    ]
     assert shortcut.callback_id == declared["shortcuts"][0]["callback_id"]
     assert [shortcut.label for shortcut in config.mentions] == [persona.code for persona in PERSONAS.personas]

@@ -35,6 +35,7 @@ METHOD_SCOPES = {
     "conversations.info": {"channels:read", "groups:read"},
     "conversations.history": {"channels:history", "groups:history", "im:history"},
     "conversations.join": {"channels:join"},
+    "conversations.members": {"channels:read", "groups:read"},
     "conversations.open": {"im:write"},
     "conversations.replies": {"channels:history", "groups:history", "im:history"},
     "reactions.add": {"reactions:write"},
@@ -85,7 +86,8 @@ def test_every_scope_is_used_and_no_other_is_needed() -> None:
     with the command and the shortcut; what only agents may do is not asked for.
     """
     clients = "".join(
-        (ROOT / path).read_text(encoding="utf-8") for path in ("bot/slack/api.py", "bot/slack/ways_in.py")
+        (ROOT / path).read_text(encoding="utf-8")
+        for path in ("bot/slack/api.py", "bot/slack/ways_in.py", "bot/slack/channels.py")
     )
     called = set(re.findall(r"\"((?!bot\.)(?:[a-z]+\.)+[a-z]+[A-Z]?[A-Za-z]*)\"", clients))
     assert called
@@ -94,10 +96,10 @@ def test_every_scope_is_used_and_no_other_is_needed() -> None:
     assert needed | heard | {"commands"} == {*REQUIRED_SCOPES, *OPTIONAL_SCOPES}
 
 
-def test_only_the_desk_declares_the_command() -> None:
+def test_only_the_desk_declares_the_commands() -> None:
     """Of several apps with the same command Slack asks the one installed last."""
-    (command,) = desk_manifest()["features"]["slash_commands"]
-    assert command["command"] == "/assess"
+    commands = desk_manifest()["features"]["slash_commands"]
+    assert [command["command"] for command in commands] == ["/assess", "/briefing"]
     persona = persona_manifest(PERSONA)
     assert "slash_commands" not in persona["features"]
     assert "commands" not in persona["oauth_config"]["scopes"]["bot"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from bot.assessment.formats import Format
 from bot.assessment.values import Plan
 from bot.llm.port import JsonSchema
+from bot.llm.schemas import DATE, PERCENT, TEXT, array, choice, record
 from personas.persona import Persona
 
 __all__ = [
@@ -36,63 +34,37 @@ HEAD = ("event_date", "premise", "since", "since_sources", "contradictions")
 HEAD_ENDS_AT = "bottom_line"
 """The field behind them."""
 
-_Schema = Mapping[str, Any]
-
-
-def _object(**properties: _Schema) -> _Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _array(items: _Schema, size: tuple[int, int] | None = None) -> _Schema:
-    # The size as a description: strict mode of many servers knows no minItems.
-    told = {"description": f"{size[0]} to {size[1]}"} if size else {}
-    return {"type": "array", "items": items, **told}
-
-
-_TEXT: _Schema = {"type": "string"}
-_PERCENT: _Schema = {"type": "integer", "description": "percent, 1 to 99"}
-_DATE: _Schema = {"type": "string", "description": "YYYY-MM-DD"}
-
-
-def _choice(values: Iterable[str]) -> _Schema:
-    return {"type": "string", "enum": list(values)}
-
 
 def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
     """Schema of the plan call."""
-    judgment = _object(
-        statement=_TEXT,
-        low=_PERCENT,
-        point=_PERCENT,
-        high=_PERCENT,
-        until=_DATE,
-        confidence=_choice(CONFIDENCES),
-        view=_choice(VIEWPOINTS),
-        pillar=_choice(pillar.id for pillar in persona.pillars),
+    judgment = record(
+        statement=TEXT,
+        low=PERCENT,
+        point=PERCENT,
+        high=PERCENT,
+        until=DATE,
+        confidence=choice(CONFIDENCES),
+        view=choice(VIEWPOINTS),
+        pillar=choice(pillar.id for pillar in persona.pillars),
     )
     return JsonSchema(
         "plan",
-        _object(
+        record(
             # First, in this order: they are read while the rest is still being written.
             event_date={"type": "string", "description": "YYYY-MM-DD, or empty when it is not known"},
-            premise=_choice(PREMISES),
+            premise=choice(PREMISES),
             since={"type": "string", "description": "at most 25 words, or empty"},
-            since_sources=_array({"type": "string", "description": "S2"}),
-            contradictions=_array(
-                _object(source={"type": "string", "description": "S2"}, says=_TEXT),
+            since_sources=array({"type": "string", "description": "S2"}),
+            contradictions=array(
+                record(source={"type": "string", "description": "S2"}, says=TEXT),
             ),
-            bottom_line=_TEXT,
+            bottom_line=TEXT,
             counterparty={"type": "string", "description": "the other main actor, at most 4 words"},
-            stance=_choice(STANCES),
-            judgments=_array(judgment, format_.judgments),
-            hypotheses=_array(_TEXT),
-            linchpin=_TEXT,
-            sections=_array(_object(section=_TEXT, line=_TEXT, evidence=_array(_TEXT))),
+            stance=choice(STANCES),
+            judgments=array(judgment, format_.judgments),
+            hypotheses=array(TEXT),
+            linchpin=TEXT,
+            sections=array(record(section=TEXT, line=TEXT, evidence=array(TEXT))),
         ),
     )
 
@@ -103,18 +75,18 @@ def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:  # noqa: ARG001 -
     judgments = [judgment.id for judgment in plan.judgments] or ["J1"]
     return JsonSchema(
         "outlook",
-        _object(
-            hypotheses=_array(_object(id=_choice(hypotheses), probability=_PERCENT, would_change_if=_TEXT)),
-            assumptions=_array(_object(statement=_TEXT, if_wrong=_TEXT)),
-            commitments=_array(_object(obligor=_TEXT, what=_TEXT, expires=_TEXT)),
-            confidence=_object(information_base=_TEXT, rigour=_TEXT, volatility=_TEXT),
-            forecasts=_array(
-                _object(
-                    question=_TEXT,
-                    probability=_PERCENT,
-                    by=_DATE,
-                    source=_TEXT,
-                    judgment=_choice(judgments),
+        record(
+            hypotheses=array(record(id=choice(hypotheses), probability=PERCENT, would_change_if=TEXT)),
+            assumptions=array(record(statement=TEXT, if_wrong=TEXT)),
+            commitments=array(record(obligor=TEXT, what=TEXT, expires=TEXT)),
+            confidence=record(information_base=TEXT, rigour=TEXT, volatility=TEXT),
+            forecasts=array(
+                record(
+                    question=TEXT,
+                    probability=PERCENT,
+                    by=DATE,
+                    source=TEXT,
+                    judgment=choice(judgments),
                 )
             ),
         ),
@@ -124,22 +96,22 @@ def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:  # noqa: ARG001 -
 def watch_schema(format_: Format, plan: Plan, persona: Persona) -> JsonSchema:
     """Schema of the watch call."""
     judgments = [judgment.id for judgment in plan.judgments] or ["J1"]
-    item = _object(
-        what=_TEXT,
-        threshold=_TEXT,
-        where=_TEXT,
-        by=_DATE,
-        means=_choice(("confirms", "disconfirms")),
-        judgment=_choice(judgments),
+    item = record(
+        what=TEXT,
+        threshold=TEXT,
+        where=TEXT,
+        by=DATE,
+        means=choice(("confirms", "disconfirms")),
+        judgment=choice(judgments),
     )
     return JsonSchema(
         "watch",
-        _object(
-            items=_array(item, format_.watch_items),
-            implications=_array(_object(audience=_TEXT, implication=_TEXT, by=_DATE)),
-            gaps=_array(_object(gap=_TEXT, where=_TEXT)),
-            question_does=_TEXT,
-            question_or=_TEXT,
-            epigraph=_choice(epigraph.id for epigraph in persona.epigraphs),
+        record(
+            items=array(item, format_.watch_items),
+            implications=array(record(audience=TEXT, implication=TEXT, by=DATE)),
+            gaps=array(record(gap=TEXT, where=TEXT)),
+            question_does=TEXT,
+            question_or=TEXT,
+            epigraph=choice(epigraph.id for epigraph in persona.epigraphs),
         ),
     )

@@ -16,10 +16,12 @@ from bot.evidence.table import EvidenceTable
 from personas.persona import Persona
 
 __all__ = [
+    "as_data",
     "context_text",
     "continue_instruction",
     "data_instruction",
     "late_text",
+    "material",
     "repair_instruction",
     "section_instruction",
     "system_text",
@@ -87,7 +89,7 @@ def context_text(
             f"Today is {as_of:%A %d %B %Y}, {as_of:%H:%M} UTC. What happened after your training data ended "
             "did happen; say what you cannot know."
         ),
-        *_material(evidence),
+        *material(evidence),
         _quotations(evidence) or "There are no stored quotations.",
     ]
     if not evidence.retrieved:
@@ -107,12 +109,12 @@ def late_text(evidence: EvidenceTable) -> str:
     """Sources that arrived after the prefix was frozen, as a block behind it; empty where there are none."""
     if not evidence.sources:
         return ""
-    blocks = ["Material that arrived after the above:", *_material(evidence), _quotations(evidence)]
+    blocks = ["Material that arrived after the above:", *material(evidence), _quotations(evidence)]
     return "\n\n".join(block for block in blocks if block)
 
 
-def _material(evidence: EvidenceTable) -> list[str]:
-    """One delimited block a source. Nothing in it, attributes included, can end the block."""
+def material(evidence: EvidenceTable) -> list[str]:
+    """The sources as text: one delimited block each. Nothing in it, attributes included, can end it."""
     blocks = []
     for source in evidence.sources:
         attributes = {
@@ -125,8 +127,8 @@ def _material(evidence: EvidenceTable) -> list[str]:
         }
         if not source.is_claim and not source.published:
             attributes["published"] = "undated"
-        head = " ".join(f'{name}="{_data(value)}"' for name, value in attributes.items() if value)
-        blocks.append(f"<material {head}>\n{_data(source.text)}\n</material>")
+        head = " ".join(f'{name}="{as_data(value)}"' for name, value in attributes.items() if value)
+        blocks.append(f"<material {head}>\n{as_data(source.text)}\n</material>")
     return blocks
 
 
@@ -140,7 +142,7 @@ def _quotations(evidence: EvidenceTable) -> str:
     return f"Stored quotations: {quotations}." if quotations else ""
 
 
-def _data(text: str) -> str:
+def as_data(text: str) -> str:
     """Outside text as data: it cannot close its block or open another."""
     return text.replace("<", "‹").replace(">", "›").replace('"', "”")
 

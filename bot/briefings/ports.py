@@ -53,6 +53,10 @@ class Composer(Protocol):
         """The content, JSON-able, as ``Poster`` takes it. May raise; the run is tried again then."""
         ...
 
+    async def posted(self, briefing: Briefing, content: Mapping[str, Any]) -> None:
+        """It is out: no later briefing repeats it. Once more does no harm."""
+        ...
+
 
 class Poster(Protocol):
     """Posts briefings; both calls raise ``ChannelGoneError`` where the channel cannot be written to."""

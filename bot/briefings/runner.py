@@ -187,6 +187,7 @@ class BriefingRunner:
             # The items' own call follows at once.
             await self._store.record(lease, {"headline_ts": ts, "items_begun": True})
         items_ts = await self._poster.post_items(briefing, run, content, look_first=run.items_begun)
+        await self._composer.posted(briefing, content)
         end = self._end(RunState.POSTED, "Late" if late else "")
         await self._finish(briefing, lease, replace(end, items_ts=items_ts, preparation_seconds=took))
 

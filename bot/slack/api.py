@@ -40,6 +40,7 @@ __all__ = [
     "ThreadMessage",
     "quiet_logger",
     "slack_session",
+    "thread_message",
 ]
 
 log = structlog.get_logger()
@@ -321,7 +322,7 @@ class SlackApi:
                 "cursor": cursor,
             }
             response = await self.call(method, arguments, repeatable=True, http_verb="GET")
-            found += [_thread_message(message) for message in response.data.get("messages", ())]
+            found += [thread_message(message) for message in response.data.get("messages", ())]
             cursor = (response.data.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 break
@@ -429,7 +430,8 @@ def _ts(response: SlackResponse) -> str:
     return str(response.data["ts"])
 
 
-def _thread_message(message: Mapping[str, Any]) -> ThreadMessage:
+def thread_message(message: Mapping[str, Any]) -> ThreadMessage:
+    """A message as Slack gives it, as far as we read it."""
     metadata = message.get("metadata") or {}
     return ThreadMessage(
         ts=str(message.get("ts", "")),

@@ -33,9 +33,9 @@ return 1
 its preparation one preparation earlier than the last, so that all are ready together."""
 
 REMOVE = """
--- KEYS briefing, timetable, dues, runs, all; ARGV id. Returns 1 when there was such a briefing.
+-- KEYS briefing, timetable, dues, runs, all, reported; ARGV id. Returns 1 when there was such a briefing.
 local there = redis.call('DEL', KEYS[1])
-redis.call('DEL', KEYS[4])
+redis.call('DEL', KEYS[4], KEYS[6])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('SREM', KEYS[5], ARGV[1])

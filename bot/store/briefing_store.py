@@ -7,13 +7,14 @@ Every method raises ``StoreUnavailableError`` when Redis is away; methods that t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 import orjson
 from redis.asyncio import Redis
 
 from bot.briefings.briefing import Briefing, Run, RunState
+from bot.briefings.content import Reported
 from bot.store import briefing_scripts as scripts
 from bot.store.errors import FencedError, translated
 from bot.store.keys import PREFIX, BriefingKeys
@@ -26,6 +27,10 @@ KEEP_SECONDS = 400 * 86_400
 
 RUNS_KEPT = 60
 """Receipts kept of each briefing: two months of mornings."""
+
+REPORTED_KEPT = 300
+"""Told items remembered of each briefing: two weeks at twenty sources a day, as long as documents
+are kept."""
 
 PREPARATIONS_KEPT = 20
 """Measured preparations that decide how early the next ones begin: the last morning of a busy desk."""
@@ -119,6 +124,7 @@ class BriefingStore:
                         keys.dues,
                         keys.runs(briefing_id),
                         keys.all,
+                        keys.reported(briefing_id),
                     ],
                     args=[briefing_id],
                 )
@@ -251,6 +257,26 @@ class BriefingStore:
                     pipe.hgetall(keys.run(briefing_id, str(due)))
                 records = await pipe.execute() if dues else []
         return [_run(briefing_id, record) for record in records if record]
+
+    # What was told --------------------------------------------------------------------------------------
+
+    async def reported(self, app_id: str, briefing_id: str) -> list[Reported]:
+        """What earlier runs of a briefing have told, newest first."""
+        with translated(f"read what briefing {briefing_id} has told"):
+            rows = await self._redis.lrange(self._keys(app_id).reported(briefing_id), 0, -1)
+        return [Reported(**orjson.loads(row)) for row in rows]
+
+    async def report(self, app_id: str, briefing_id: str, told: Sequence[Reported]) -> None:
+        """Remember what a run has told."""
+        if not told:
+            return
+        key = self._keys(app_id).reported(briefing_id)
+        with translated(f"note what briefing {briefing_id} has told"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.lpush(key, *(orjson.dumps(asdict(item)) for item in reversed(told)))
+                pipe.ltrim(key, 0, REPORTED_KEPT - 1)
+                pipe.expire(key, KEEP_SECONDS)
+                await pipe.execute()
 
     def _run_key(self, lease: RunLease) -> str:
         return self._keys(lease.app_id).run(lease.briefing_id, _seconds(lease.run.due))

@@ -256,6 +256,10 @@ class BriefingKeys:
         """Hash: ``data``, ``revision``, ``due``."""
         return self._key(f"briefing:{briefing_id}")
 
+    def reported(self, briefing_id: str) -> str:
+        """List: what a briefing has told, as JSON, newest first."""
+        return self._key(f"reported:{briefing_id}")
+
     def runs(self, briefing_id: str) -> str:
         """Sorted set: the times of a briefing's runs."""
         return self._key(f"runs:{briefing_id}")

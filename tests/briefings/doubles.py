@@ -130,6 +130,9 @@ class Workshop:
         self.composed.append(briefing.briefing_id)
         return {"words": f"{briefing.briefing_id} {due.isoformat()}", "topics": list(briefing.topics)}
 
+    async def posted(self, briefing: Briefing, content: Mapping[str, Any]) -> None:
+        """Nothing is remembered."""
+
     async def post_headline(
         self, briefing: Briefing, run: Run, content: Mapping[str, Any], *, late: bool, look_first: bool
     ) -> str:

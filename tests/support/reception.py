@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from pydantic import SecretStr
+
 from bot.admission import Admission
-from bot.app import policy_of
+from bot.app import engine_of, policy_of
+from bot.briefing_stack import NothingOpen, Surroundings, briefings_of
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.jobs import Queue
 from bot.pane import AgentPane
@@ -18,6 +21,7 @@ from bot.slack.api import SlackApi, slack_session
 from bot.slack.private_words import PrivateWords
 from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
+from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
 from bot.store.governor import Governor
 from bot.store.turn_store import TurnStore
@@ -48,6 +52,23 @@ async def open_reception(
         governor = Governor(redis, "A0", TEAM, {}, prefix=prefix)
         api = SlackApi(sandbox.workspace.app().bot_token, governor, session, base_url=sandbox.api_url)
         identity = await api.identity()
+        admission = Admission(AdmissionStore(redis, policy_of(Settings()), prefix=prefix), load_prices())
+        _, models = engine_of(Settings(model_key=SecretStr("nothing is asked")), None)
+        stack.push_async_callback(models.aclose)
+        briefings = briefings_of(
+            Surroundings(
+                identity=identity,
+                settings=Settings(),
+                store=BriefingStore(redis, prefix=prefix),
+                api=api,
+                desk=PERSONAS,
+                evidence=None,
+                admission=admission,
+                meter=models.meter,
+                points=NothingOpen(),
+                written=False,
+            )
+        )
         reception = Reception(
             app_id=APP,
             desk=PERSONAS,
@@ -61,7 +82,8 @@ async def open_reception(
             pane=AgentPane.of(identity, WaysIn(api), PERSONAS),
             queue=queue,
             store=store,
-            admission=Admission(AdmissionStore(redis, policy_of(Settings()), prefix=prefix), load_prices()),
+            admission=admission,
+            office=briefings.office,
             question_limit=limits.get("question_limit", 4000),
             edit_window_seconds=limits.get("edit_window_seconds", 300),
         )
