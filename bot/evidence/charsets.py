@@ -94,23 +94,29 @@ def _by_mark(body: bytes) -> str | None:
 
 
 def _by_hints(body: bytes, content_type: str, language: str) -> str:
+    # Damaged UTF-8 is likelier than anything else that looks so much like it: one broken character must not
+    # spoil a feed.
+    lenient = body.decode("utf-8", "replace")
+    broken = lenient.count("\ufffd")
+    if sum(character > "\x7f" for character in lenient) - broken > 20 * broken:
+        return lenient
     scripts = SCRIPTS_OF_LANGUAGE.get(language, frozenset())
     readable: list[tuple[float, str]] = []
     for encoding in _candidates(body, content_type, language):
         text = _strictly(body, encoding)
         if text is not None:
             share = _share(text, scripts) if scripts else 1.0
-            if share >= _FOREIGN:
-                return text
-            readable.append((share, text))
-    # Damaged UTF-8 is likelier than a rare encoding: one broken character must not spoil a feed.
-    lenient = body.decode("utf-8", "replace")
-    if lenient.count("\ufffd") <= len(lenient) // 200:
+            readable.append((share + _familiar(text, language) if share >= _FOREIGN else 0.0, text))
+    # Of what can be read, what reads best; of equals, what more speaks for.
+    likeliest = max(readable, key=lambda each: each[0], default=(0.0, ""))
+    if likeliest[0] > 0:
+        return likeliest[1]
+    if broken <= len(lenient) // 200:
         return lenient
     best = from_bytes(body[: _SAMPLE_CHARACTERS * 2]).best()
     if best is not None:
         return body.decode(best.encoding, "replace")
-    return max(readable)[1] if readable else lenient
+    return readable[0][1] if readable else lenient
 
 
 def _candidates(body: bytes, content_type: str, language: str) -> Iterator[str]:
@@ -146,3 +152,23 @@ def _share(text: str, scripts: frozenset[str]) -> float:
     if not letters:
         return 1.0
     return sum(bool(scripts_of(letter) & scripts) for letter in letters) / len(letters)
+
+
+_FAMILIAR = {
+    "ja": re.compile("[ぁ-ゟ]"),
+    "ru": re.compile("[а-яё]"),
+    "uk": re.compile("[а-яіїєґ]"),
+    "zh": re.compile("[的一是不了在有人中大为為上个個国國以到他会會与與年月日部外交新经經]"),
+}
+"""What texts of a language are full of, and what few characters of a wrong encoding are: KOI8 read as
+windows-1251 is in CAPITALS, Big5 read as GB is of rare characters."""
+
+
+def _familiar(text: str, language: str) -> float:
+    """The share of a text's own letters that are everyday ones, 0-1."""
+    wanted = _FAMILIAR.get(language)
+    if wanted is None:
+        return 0.0
+    sample = text[:_SAMPLE_CHARACTERS]
+    letters = sum(character > "\x7f" and character.isalpha() for character in sample)
+    return len(wanted.findall(sample)) / letters if letters else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["believable", "moment_in"]
+__all__ = ["believable", "exact_moment", "moment_in"]
 
 AHEAD = timedelta(hours=26)
 """How far ahead of our clock a date may lie that is only meant in another zone: UTC-12 to UTC+14."""
@@ -67,6 +67,17 @@ def moment_in(text: str) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def exact_moment(text: str) -> datetime | None:
+    """An ISO 8601 date with its time and zone, as UTC, else what ``moment_in`` finds; without a zone it is
+    taken for UTC.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return moment_in(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def believable(moment: datetime | None, now: datetime) -> datetime | None:

@@ -34,6 +34,7 @@ _NOT_AN_ELEMENT = re.compile(
 _ELEMENT = re.compile(r"<(?:[\w.-]+:)?([a-zA-Z][\w.-]*)")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,300}\?>")
 _ENTITIES = re.compile(r"<!ENTITY", re.IGNORECASE)
+_NATIVE_DATE = re.compile("[年月년월]")
 _FEED_ROOTS = frozenset({"rss", "feed", "rdf"})
 
 
@@ -113,6 +114,9 @@ def _entry(data: Any, url: str) -> Entry | None:  # noqa: ANN401 - feedparser's 
 
 def _published(data: Any) -> datetime | None:  # noqa: ANN401 - as above
     for name in ("published", "updated", "created"):
+        raw = dict.get(data, name)
+        if isinstance(raw, str) and _NATIVE_DATE.search(raw) and (found := moment_in(raw)) is not None:
+            return found  # of which the library reads a part
         # Not data.get("updated_parsed"): feedparser maps it to "published_parsed" with a warning.
         parsed = dict.get(data, f"{name}_parsed")
         if isinstance(parsed, struct_time):
@@ -120,9 +124,6 @@ def _published(data: Any) -> datetime | None:  # noqa: ANN401 - as above
                 return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
             except (ValueError, OverflowError, OSError):
                 continue
-        raw = dict.get(data, name)
-        if isinstance(raw, str):
-            found = moment_in(raw)
-            if found is not None:
-                return found
+        if isinstance(raw, str) and (found := moment_in(raw)) is not None:
+            return found
     return None

@@ -313,6 +313,7 @@ def _reason(error: Exception, limits: FetchLimits) -> str:
         cause = cause.__cause__
     # From the particular to the general: each class here is a kind of a later one.
     words: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+        (aiohttp.InvalidURL, "its address is malformed"),
         (aiohttp.ConnectionTimeoutError, f"did not accept a connection within {limits.connect_seconds:g} s"),
         (TimeoutError, f"did not answer within {limits.total_seconds:g} s"),
         ((aiohttp.ClientSSLError, ssl.SSLError), "its certificate was not accepted"),

@@ -24,7 +24,7 @@ def links_in(question: Question) -> list[str]:
     for text in (question.text, *(quoted.text for quoted in question.quoted)):
         for match in _ADDRESS.finditer(text.replace("&amp;", "&")):
             address = match[0]
-            while address and address[-1] in _CLOSING and not (address[-1] == ")" and "(" in address):
+            while address and address[-1] in _CLOSING and not _closes_one_inside(address):
                 address = address[:-1]
             try:
                 url = canonical_url(address)
@@ -33,3 +33,8 @@ def links_in(question: Question) -> list[str]:
             if url not in found:
                 found.append(url)
     return found[:MOST_LINKS]
+
+
+def _closes_one_inside(address: str) -> bool:
+    """Whether the last bracket belongs to the address: it has as many that open."""
+    return address[-1] == ")" and address.count("(") >= address.count(")")

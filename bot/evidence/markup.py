@@ -15,9 +15,7 @@ __all__ = ["Element", "document", "drop_hidden", "element_text", "plain_text"]
 Element: TypeAlias = Any
 """lxml's element; the library has no types."""
 
-_UNSEEN = frozenset(
-    {"script", "style", "template", "noscript", "head", "svg", "iframe", "object", "embed", "form"}
-)
+_UNSEEN = frozenset({"script", "style", "template", "noscript", "svg", "iframe", "object", "embed", "form"})
 _BLOCKS = frozenset(
     {
         "address",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import trafilatura
 
 from bot.evidence.charsets import decoded
-from bot.evidence.dates import moment_in
+from bot.evidence.dates import exact_moment, moment_in
 from bot.evidence.feeds import BODY_CHARS, SUMMARY_CHARS, TITLE_CHARS, Entry, UnreadableError
 from bot.evidence.markup import Element, document, drop_hidden, element_text
 from bot.evidence.web_addresses import resolved_link
@@ -35,6 +36,15 @@ _ERROR_PAGE = re.compile(
     re.IGNORECASE,
 )
 """Titles of what servers send, often as HTTP 200, in place of a page."""
+
+_DATE_NAMES = (
+    "article:published_time",
+    "og:article:published_time",
+    "datePublished",
+    "pubdate",
+    "publishdate",
+)
+_JSON_DATE = re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"')
 
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _ARTICLE_PATH = re.compile(
@@ -79,6 +89,7 @@ def listed_articles(
 def article(body: bytes, *, url: str, content_type: str = "", language: str = "") -> Entry:
     """The article on a page. Raises ``UnreadableError`` where there is none."""
     root = _page(body, content_type, language)
+    published = _said_date(root)
     drop_hidden(root)
     found = trafilatura.bare_extraction(
         root, url=url, include_comments=False, include_tables=True, with_metadata=True, favor_precision=True
@@ -91,9 +102,23 @@ def article(body: bytes, *, url: str, content_type: str = "", language: str = ""
     title = " ".join(str(found.title or _head_title(root)).split())[:TITLE_CHARS]
     if _ERROR_PAGE.search(title):
         raise UnreadableError("sent an error page in place of an article")
-    published = moment_in(str(found.date or ""))
+    published = published or moment_in(str(found.date or ""))
     summary = str(found.description or "").strip()
     return Entry(title, url, summary[:SUMMARY_CHARS], text[:BODY_CHARS], published)
+
+
+def _said_date(root: Element) -> datetime | None:
+    """What a page says of its publication to machines, with the time of day: meta tags, then JSON-LD."""
+    for name in _DATE_NAMES:
+        for value in root.xpath(
+            "//meta[@property=$name or @name=$name or @itemprop=$name]/@content", name=name
+        ):
+            if (moment := exact_moment(str(value))) is not None:
+                return moment
+    for script in root.xpath('//script[@type="application/ld+json"]/text()'):
+        if (match := _JSON_DATE.search(str(script))) and (moment := exact_moment(match[1])) is not None:
+            return moment
+    return None
 
 
 def _page(body: bytes, content_type: str, language: str) -> Element:
@@ -124,9 +149,9 @@ def _looks_like_article(link: str, host: str) -> bool:
 
 
 def _beside(anchor: Element) -> str:
-    """The words around a link, up to the row or item it stands in."""
+    """The words around a link, up to the row or item it stands in; not its own, which may name a date."""
     for parent in anchor.iterancestors():
         if parent.tag in {"li", "tr", "dd", "dt", "article", "div", "p"}:
             text = element_text(parent)
-            return text if len(text) <= 600 else ""
+            return text.replace(element_text(anchor), " ", 1) if len(text) <= 600 else ""
     return ""

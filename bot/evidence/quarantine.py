@@ -92,12 +92,21 @@ def _without_instructions(text: str, suspicions: list[re.Pattern[str]]) -> tuple
         folded = skeleton(piece)
         return any(pattern.search(piece) or pattern.search(folded) for pattern in suspicions)
 
+    def broken_in_two(before: str, piece: str) -> bool:
+        """Whether something suspicious begins in one line and ends in the next."""
+        return any(
+            match.start() < len(one) < match.end()
+            for one, other in ((before, piece), (skeleton(before), skeleton(piece)))
+            for pattern in suspicions
+            for match in pattern.finditer(f"{one} {other}")
+        )
+
     kept: list[str] = []
     taken, in_passage = 0, False
     for piece in _pieces(text):
         found = suspect(piece)
-        if not found and kept and _goes_on(kept[-1]) and suspect(kept[-1].rstrip()[-_TAIL:] + " " + piece):
-            kept.pop()  # broken in two by a line break
+        if kept and _goes_on(kept[-1]) and broken_in_two(kept[-1].rstrip()[-_TAIL:], piece):
+            kept.pop()
             found = True
         if found:
             taken += not in_passage

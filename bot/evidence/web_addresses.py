@@ -24,7 +24,18 @@ _TRACKING = re.compile(
 BBC's, Matomo's, HubSpot's and Mailchimp's families; the others are named by those who read them."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_SHARED = ipaddress.ip_network("100.64.0.0/10")
+_CLOSED = tuple(
+    map(
+        ipaddress.ip_network,
+        # Shared by providers; protocol assignments (a cloud's metadata among them); 6to4 relays; IPv6's local
+        # NAT64, discard, documentation, segment routing and site-local ranges.
+        (
+            *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "100::/64"),
+            *("2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10"),
+        ),
+    )
+)
+"""What Python's registry of special addresses does not know, or not in every version."""
 
 
 class UnsafeAddressError(ValueError):
@@ -68,7 +79,7 @@ def is_public(address: str, *, loopback_allowed: bool = False) -> bool:
             return False
     if ip.is_loopback:
         return loopback_allowed
-    if ip.version == 4 and ip in _SHARED:
+    if any(ip in network for network in _CLOSED):
         return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local)
 
