@@ -121,6 +121,20 @@ def test_state_sources_of_a_country_share_one_owner() -> None:
         assert {source.owner_group for source in state_media} <= official, persona.code
 
 
+def test_every_source_is_judged_and_several_are_not_the_states_own() -> None:
+    """Class, owner, language and reliability stand in the file; a claim of the state can be corroborated."""
+    for persona in DESK:
+        for source in persona.sources:
+            judged = (source.source_class, source.owner_group, source.language, source.reliability)
+            assert all(judged), f"{persona.code}: {source.name}"
+        others = {
+            source.owner_group
+            for source in persona.sources
+            if source.readable and source.source_class not in {"official", "state_media"}
+        }
+        assert len(others) >= 3, persona.code
+
+
 def test_everything_is_nfc() -> None:
     """Native text compares equal however a reader's keyboard composes it."""
     for file in FOLDER.glob("*.toml"):
