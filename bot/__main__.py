@@ -1,4 +1,4 @@
-"""``country-agents serve | sandbox | doctor | ask``: the command line."""
+"""``country-agents serve | sandbox | doctor | ask | sources``: the command line."""
 # ruff: noqa: T201
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.load()
+        if options.command in {"ask", "sources"} and "log_level" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"log_level": "WARNING"})  # its output is the answer
         configure(settings.log_level, settings.log_format)
         return asyncio.run(_command(options, settings))
     except (CountryAgentsError, PersonaError) as error:
@@ -45,6 +47,8 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
             return await commands.sandbox(settings, port=options.port)
         case "doctor":
             return await commands.doctor(settings)
+        case "sources":
+            return await commands.check_sources(settings, options.persona)
         case _:
             return await commands.ask(settings, options.persona, options.question, brief=options.brief)
 
@@ -65,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("persona", help="code or country, for example CN-01")
     ask.add_argument("question")
     ask.add_argument("--brief", action="store_true", help="the short format")
+    sources = commands_.add_parser("sources", help="the personas' sources")
+    check = sources.add_subparsers(dest="deed", required=True).add_parser(
+        "check", help="ask each source once and print what lives"
+    )
+    check.add_argument("persona", nargs="?", help="only those of a code or country; all where left out")
     return parser
 
 

@@ -62,6 +62,7 @@ __all__ = [
     "format_for",
     "policy_of",
     "serve",
+    "store_url",
 ]
 
 log = structlog.get_logger()
@@ -94,7 +95,7 @@ def engine_of(
         calls_at_once=1 if local else settings.calls_at_once,
         retries=RetryPolicy(settings.model_attempts, settings.model_retry_seconds),
         demo_label=DEMO_LABEL if local else "",
-        search_seconds=settings.search_seconds,
+        search_seconds=settings.search_seconds if local is None else 0.0,  # a small model reads no sources
         sources_wanted=settings.evidence_items,
     )
     return Engine(models.meter, engine_settings, evidence), models
@@ -203,7 +204,7 @@ async def application(
     token = settings.slack_bot_token.get_secret_value()
     desk = Desk(load_personas(settings.personas_dir))
     async with AsyncExitStack() as stack:
-        url = await _store_url(settings, stack)
+        url = await store_url(settings, stack)
         redis = open_redis(url)
         stack.push_async_callback(redis.aclose)
         if evidence is None:
@@ -305,7 +306,7 @@ async def serve(
         await running.run(stop, ready)
 
 
-async def _store_url(settings: Settings, stack: AsyncExitStack) -> str:
+async def store_url(settings: Settings, stack: AsyncExitStack) -> str:
     """The Redis of the settings, or the embedded Valkey."""
     if settings.redis_url is not None:
         return settings.redis_url.get_secret_value()

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from bot.assessment.engine import Assignment
 from bot.assessment.events import CardChanged, Finished, Part
 from bot.doctor import examine, print_findings
 from bot.errors import CountryAgentsError
+from bot.evidence.items import EvidenceDesk
+from bot.evidence_stack import evidence_desk
 from bot.llm.local_server import LocalServer, Threads
 from bot.llm.port import ModelError
 from bot.llm.progress import TerminalProgress
@@ -36,11 +38,14 @@ from bot.scopes import (
     SHORTCUT_NAME,
 )
 from bot.settings import Settings
+from bot.source_report import checked_sources, source_line, summary_lines
+from bot.store.errors import StoreError
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
 from personas.loader import load_personas
+from personas.persona import Persona
 
-__all__ = ["SANDBOX_PORT", "ask", "demo_workspace", "doctor", "sandbox", "serve"]
+__all__ = ["SANDBOX_PORT", "ask", "check_sources", "demo_workspace", "doctor", "sandbox", "serve"]
 
 SANDBOX_PORT = 8370
 """Default port of the sandbox's page; any free one where it is taken."""
@@ -120,25 +125,26 @@ def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
 
 
 async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -> int:
-    """Print an assessment while it streams. No Slack and no store are needed."""
+    """Print an assessment while it streams. No Slack and no Redis are needed."""
     desk = Desk(load_personas(settings.personas_dir))
-    found = desk.by_code(persona) or desk.address(f"{persona}: {question}").persona
-    if found is None:
-        codes = ", ".join(member.code for member in desk.personas)
-        raise UnknownPersonaError(f"There is no {persona} on the desk. Ask one of: {codes}.")
+    found = _on_desk(desk, persona, question)
     now = datetime.now(UTC)
-    async with _model_for_demo(settings) as local:
-        engine, model = app.engine_of(settings, local)
+    async with _model_for_demo(settings) as local, _sources(settings, desk.personas) as evidence:
+        engine, model = app.engine_of(settings, local, evidence=evidence)
         format_ = app.format_for(settings, local)(BRIEF if brief else IN_DEPTH)
         turn_id = turn_id_for("terminal", "", str(os.getpid()), str(now.timestamp()))
         assignment = Assignment(turn_id, found, format_, Question(question), now)
+        aside: tuple[str, ...] = ()
         try:
             async with aclosing(engine.run(assignment)) as events:
                 async for event in events:
                     if isinstance(event, Part):
                         print(event.text, end="", flush=True)
                     elif isinstance(event, CardChanged):
-                        _print_aside(event.banners)
+                        # Each card tells the whole again.
+                        card = (*event.banners, *filter(None, [event.evidence_line]))
+                        _print_aside(tuple(line for line in card if line not in aside))
+                        aside = (*aside, *card)
                     elif isinstance(event, Finished):
                         print()
                         _print_aside((*event.report.problems, event.report.check_line, *event.report.notices))
@@ -148,6 +154,44 @@ async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -
         finally:
             await model.aclose()
     return 0
+
+
+def _on_desk(desk: Desk, persona: str, question: str) -> Persona:
+    """The persona of a code or another name."""
+    found = desk.by_code(persona) or desk.address(f"{persona}: {question}").persona
+    if found is None:
+        codes = ", ".join(member.code for member in desk.personas)
+        raise UnknownPersonaError(f"There is no {persona} on the desk. Ask one of: {codes}.")
+    return found
+
+
+@asynccontextmanager
+async def _sources(settings: Settings, personas: tuple[Persona, ...]) -> AsyncIterator[EvidenceDesk | None]:
+    """The desk's memory of the news, read for this question only; none where there is no place to keep it."""
+    async with AsyncExitStack() as stack:
+        evidence: EvidenceDesk | None = None
+        if settings.evidence:
+            try:
+                url = await app.store_url(settings, stack)
+                evidence = await stack.enter_async_context(
+                    evidence_desk(settings, url, personas, collect=False)
+                )
+            except StoreError as error:
+                _print_aside((f"Sources cannot be searched: {error}",))
+        yield evidence
+
+
+async def check_sources(settings: Settings, code: str | None) -> int:
+    """Ask every source once, and print what lives; the exit code is 1 where nothing does."""
+    personas = load_personas(settings.personas_dir)
+    if code is not None:
+        personas = (_on_desk(Desk(personas), code, ""),)
+    answers = []
+    async for answer in checked_sources(settings, personas):
+        answers.append(answer)
+        print(source_line(answer), flush=True)
+    print("\n".join(summary_lines(answers, personas)))
+    return 0 if any(not answer.reason for answer in answers) else 1
 
 
 @asynccontextmanager

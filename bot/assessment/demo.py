@@ -154,14 +154,15 @@ def system_text(persona: Persona, organisation: str) -> str:
 
 def context_text(evidence: EvidenceTable, as_of: datetime) -> str:
     """The prefix’s second part: date and question."""
-    question = "\n".join(" ".join(source.text.split()) for source in evidence.sources)[:QUESTION_CHARS]
+    claims = [source for source in evidence.sources if source.is_claim]
+    question = "\n".join(" ".join(source.text.split()) for source in claims)[:QUESTION_CHARS]
     quoted = question.replace('"', "”")
     return f'Today is {as_of:%Y-%m-%d}, {as_of:%H:%M} UTC. The user writes:\n"{quoted}"'
 
 
 def counterparty(evidence: EvidenceTable, persona: Persona) -> str:
     """The first other actor that the question names."""
-    text = " ".join(source.text for source in evidence.sources)
+    text = " ".join(source.text for source in evidence.sources if source.is_claim)
     named = {
         match.start(): actor
         for actor, pattern in _ACTORS.items()

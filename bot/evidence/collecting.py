@@ -20,7 +20,7 @@ from bot.evidence.stored import StoredItem, item_id_for
 from bot.store.errors import StoreUnavailableError
 from bot.store.news_store import Added, NewsStore, SourceState
 
-__all__ = ["CLAIM_SECONDS", "Collecting", "Outcome", "now_in_utc"]
+__all__ = ["CLAIM_SECONDS", "Collecting", "Outcome", "language_note", "now_in_utc"]
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +137,7 @@ class Collecting:
                 added.new + later.new, added.fuller + later.fuller, added.twins + later.twins, added.known
             )
         log.info("source.read", source=source.name, entries=len(entries), new=added.new, twins=added.twins)
-        note = _language_note(source, entries)
+        note = language_note(source, entries)
         return Outcome(source, self._succeeded(state, len(entries), note, fetched), added)
 
     def _items(self, source: ReadSource, entries: Sequence[CleanEntry]) -> list[StoredItem]:
@@ -246,7 +246,7 @@ def _joined(item: StoredItem, article: CleanEntry, now: datetime) -> StoredItem:
     )
 
 
-def _language_note(source: ReadSource, entries: Sequence[CleanEntry]) -> str:
+def language_note(source: ReadSource, entries: Sequence[CleanEntry]) -> str:
     """A source that mostly writes another language than its entry in the persona's file says."""
     if not source.language:
         return ""
