@@ -56,6 +56,8 @@ class Reception:
     edit_window_seconds: int
     bot_name: str
     """As people write it behind ``/invite @``."""
+    colleagues: frozenset[str]
+    """Bot users of all our apps: they never answer each other."""
     door: Doorkeeper
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = Field(
         default=None, description="Signing secret of the Slack app. Needed in HTTP mode."
     )
+    apps_file: Path | None = Field(
+        default=None,
+        description="File that lists several Slack apps to be served by one process (see above); the three "
+        "settings before stay unset then.",
+    )
     slack_api_url: Annotated[str, AfterValidator(_with_slash)] = Field(
         default="https://slack.com/api/",
         description="Slack's Web API. GovSlack: `https://slack-gov.com/api/`.",
@@ -196,7 +201,8 @@ class Settings(BaseSettings):
         default=2, description="How many hours late a missed briefing is still made up."
     )
     turns_at_once: Annotated[int, Ge(1), Le(2000)] = Field(
-        default=200, description="Assessments one process works on at once; the rest wait in the queue."
+        default=200,
+        description="Assessments one process works on at once, for each Slack app; the rest wait.",
     )
     lease_seconds: Annotated[int, Ge(2), Le(300)] = Field(
         default=10, description="After this silence another process takes over a killed one's assessments."

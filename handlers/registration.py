@@ -58,15 +58,16 @@ _DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
 
 def register(app: AsyncApp, reception: Reception) -> None:
     """Attach all handlers to a Bolt app made with ``process_before_response=True``."""
+    me, colleagues = reception.bot_user_id, reception.colleagues
 
     async def on_mention(body: dict[str, Any]) -> None:
-        if mention := parse_mention(body, bot_user_id=reception.bot_user_id):
+        if mention := parse_mention(body, bot_user_id=me, persona_user_ids=colleagues):
             await answer_mention(mention, reception)
 
     async def on_message(body: dict[str, Any]) -> None:
         # The same mention arrives as a message, too; whichever comes first starts the turn.
         await on_mention(body)
-        if edited := parse_edit(body, bot_user_id=reception.bot_user_id):
+        if edited := parse_edit(body, bot_user_id=me, persona_user_ids=colleagues):
             await offer_again(edited, reception)
 
     async def on_stop(body: dict[str, Any]) -> None:

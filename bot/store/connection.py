@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from bot.store.errors import StoreError, StoreUnavailableError
 
-__all__ = ["RECONNECT_RETRIES", "StoreHealth", "open_redis", "probe", "reconnecting"]
+__all__ = ["RECONNECT_RETRIES", "Redis", "StoreHealth", "open_redis", "probe", "reconnecting"]
 
 RECONNECT_BASE_SECONDS = 0.05
 """First wait before a command is sent again: a restarted server is back within about 50 ms (queue-facts,

@@ -228,7 +228,7 @@ async def test_a_closed_channel_pauses_its_briefing_and_its_owner_is_told(valkey
 
 def _office(desk: OpenDesk) -> Any:
     assert desk.app is not None
-    return desk.app.briefings.office
+    return desk.app.apps[0].briefings.office
 
 
 async def _briefings(desk: OpenDesk) -> list[Any]:

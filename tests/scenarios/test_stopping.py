@@ -104,6 +104,6 @@ async def test_a_stop_after_the_end_changes_nothing(valkey: RealValkey) -> None:
         await desk.at_rest(ts)
         before = [words_of(message) for message in desk.replies(ts)]
         assert desk.app is not None
-        assert not await desk.app.answering.store.stop(turn_id, "U0KIM")
+        assert not await desk.app.apps[0].answering.store.stop(turn_id, "U0KIM")
         await desk.idle()
         assert [words_of(message) for message in desk.replies(ts)] == before

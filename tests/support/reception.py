@@ -74,6 +74,7 @@ async def open_reception(
             desk=PERSONAS,
             bot_user_id=BOT,
             bot_name=identity.bot_user,
+            colleagues=frozenset({BOT}),
             door=Doorkeeper(WaysIn(api), door or DoorPolicy(strangers=True), scopes=identity.scopes),
             bound=bound,
             api=api,
