@@ -133,11 +133,11 @@ def hostile_pages() -> list[HostilePage]:
             "broken-xml", "rss", Page(b"<rss><channel><item><title>A</titel></rss>"), "lists nothing"
         ),
         HostilePage("deep-xml", "rss", Page(b"<rss><channel>" + b"<a>" * 60_000), "lists nothing"),
-        HostilePage("deep-html", "html_listing", Page(b"<div>" * 100_000, html), "lists no articles"),
+        HostilePage("deep-html", "html_listing", Page(b"<div>" * 20_000, html), "lists no articles"),
         HostilePage(
             "many-attributes",
             "html_listing",
-            Page(b"<a " + b" ".join(b"a%d=1" % n for n in range(50_000)) + b">x</a>", html),
+            Page(b"<a " + b" ".join(b"a%d=1" % n for n in range(8_000)) + b">x</a>", html),
             "lists no articles",
         ),
         HostilePage(
@@ -156,7 +156,7 @@ def hostile_pages() -> list[HostilePage]:
             "endless-title",
             "rss",
             Page(_rss(_item("A" * 1_000_000, "https://news.example/endless", "B" * 500_000))),
-            "",
+            "lists nothing",
         ),
         HostilePage(
             "utf-7",
