@@ -20,26 +20,21 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from bot.assessment.dialect import Unit
 from bot.assessment.values import Outlook, Plan, Watch
 from bot.errors import CountryAgentsError
-from bot.evidence.items import SourceClass
-from bot.evidence.table import Excerpt
+from bot.evidence.table import Excerpt, Source
 from bot.turns import Question
 
 __all__ = [
-    "CLAIMS",
     "SCHEMA_VERSION",
     "AssessmentRecord",
     "Origin",
     "RetrievalReport",
     "SectionRecord",
-    "SourceRow",
     "UnreadableRecordError",
     "stable_id",
 ]
 
 SCHEMA_VERSION = 1
 """Raised when a record of an older program can no longer be read as it is."""
-CLAIMS = frozenset({SourceClass.USER_CLAIM, SourceClass.FORWARDED})
-"""What somebody says, and nobody has checked."""
 TOLD_PROBLEMS = 3
 """Mistakes of a file that are told at once; more would hide the first."""
 
@@ -56,38 +51,6 @@ class Origin(StrEnum):
     ENGINE = "engine"
     IMPORT = "import"
     """From plain text: it has prose, and none of the data behind it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """A row of the evidence table as it stood when the assessment was finished."""
-
-    id: str
-    title: str
-    publisher: str
-    source_class: SourceClass
-    text: str
-    """What the model was given of it."""
-    url: str | None
-    published: datetime | None
-    """UTC; ``None``: the source gives no date, and readers are told so."""
-    retrieved: datetime | None
-    """UTC; ``None`` for claims."""
-    owner_group: str
-    """Sources of one group do not corroborate each other."""
-    reliability: str
-    """Admiralty code A-F."""
-    language: str = ""
-    """BCP 47, or empty where unknown."""
-    country: str = ""
-    """ISO 3166-1 alpha-2 of the publisher, or empty."""
-    quarantined: int = 0
-    """Passages taken out because they read like instructions to a model."""
-
-    @property
-    def is_claim(self) -> bool:
-        """Whether this is only somebody's word."""
-        return self.source_class in CLAIMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +128,14 @@ class AssessmentRecord:
     """On the card."""
     footer: tuple[str, ...] = ()
     """Check line and notices, as shown; not the list of sources."""
-    sources: tuple[SourceRow, ...] = ()
+    sources: tuple[Source, ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
     retrieval: RetrievalReport = field(default_factory=RetrievalReport)
     counts: Mapping[str, int] = field(default_factory=dict)
     """Corrections before display, by name."""
 
     @property
-    def retrieved(self) -> tuple[SourceRow, ...]:
+    def retrieved(self) -> tuple[Source, ...]:
         """The sources that are more than somebody's claim."""
         return tuple(source for source in self.sources if not source.is_claim)
 
@@ -182,7 +145,7 @@ class AssessmentRecord:
         dates = [source.published for source in self.retrieved if source.published]
         return max(dates, default=None)
 
-    def source(self, source_id: str) -> SourceRow | None:
+    def source(self, source_id: str) -> Source | None:
         """The source with that id."""
         return next((source for source in self.sources if source.id == source_id), None)
 

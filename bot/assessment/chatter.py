@@ -47,6 +47,7 @@ _ANYWHERE = {
         ("section so far", r"\bthe section so far\b"),
         ("come from the material", r"\bfacts come from the material\b"),
         ("reader already has", r"\bthe reader already has\b"),
+        ("id it rests on", r"\bthe id it rests on\b"),
         ("stored quotation", r"\bstored quotations?\b"),
         ("plain markdown", r"\bplain markdown\b"),
     ),

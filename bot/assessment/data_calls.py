@@ -17,7 +17,9 @@ from typing import Any
 from bot.assessment.data_schemas import (
     CONFIDENCES,
     PREMISES,
+    RATINGS,
     STANCES,
+    SUPPORTS,
     VIEWPOINTS,
     outlook_schema,
     plan_schema,
@@ -75,6 +77,9 @@ _WITH_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 """Names of states and unions that English gives an article."""
+_SIGNED_ID = re.compile(r"\s*([-−–])?\s*[\[{(]?S\s?(\d{1,3})\b")
+"""A source's id as models write it, with a minus where it speaks against."""
+_RATING = re.compile(rf"\s*[\[{{(]?S\s?(\d{{1,3}})\W{{0,4}}({'|'.join(RATINGS)})\b")
 
 
 @dataclass(slots=True)
@@ -145,24 +150,31 @@ class DataReader:
             for hypothesis in (plan.hypotheses if given else ())
         ]
         assumptions = [
-            (record.get("statement"), record.get("if_wrong")) for record in records(data.get("assumptions"))
+            (text, record)
+            for record in records(data.get("assumptions"))
+            if (text := self._text(record.get("statement"), words=35))
         ]
         stated = [plan.linchpin] if plan.linchpin else []
-        consequence = {}
-        for statement, if_wrong in assumptions:
-            text = self._text(statement, words=35)
-            if not text:
-                continue
+        told: dict[str, Mapping[str, Any]] = {}
+        for text, record in assumptions:
             twin = next((known for known in stated if jaccard(known, text) >= SAME), None)
-            consequence[twin or text] = self._text(if_wrong, words=30)
+            told[twin or text] = record
             if twin is None:
                 stated.append(text)
+        judgments = {judgment.id for judgment in plan.judgments}
         confidence = data.get("confidence")
         confidence = confidence if isinstance(confidence, dict) else {}
         return Outlook(
             probabilities=tuple(_exhaustive(weighed, self.counts)),
             assumptions=tuple(
-                Assumption(f"A{number}", text, consequence.get(text, ""), linchpin=text == plan.linchpin)
+                Assumption(
+                    f"A{number}",
+                    text,
+                    self._text(told.get(text, {}).get("if_wrong"), words=30),
+                    linchpin=text == plan.linchpin,
+                    support=one_of(told.get(text, {}).get("support"), SUPPORTS, ""),
+                    judgment_id=one_of(told.get(text, {}).get("judgment"), judgments, ""),
+                )
                 for number, text in enumerate(stated[:MOST_ASSUMPTIONS], 1)
             ),
             commitments=tuple(
@@ -178,6 +190,13 @@ class DataReader:
                 self._text(confidence.get("volatility"), words=25),
             ),
             forecasts=tuple(self._forecasts(records(data.get("forecasts")), plan)),
+            status_quo=one_of(data.get("status_quo"), by_id.keys() & _ids(plan.hypotheses), ""),
+            ratings={
+                hypothesis.id: ratings
+                for hypothesis in plan.hypotheses
+                if (ratings := self._ratings(strings(by_id.get(hypothesis.id, {}).get("evidence"))))
+            },
+            lead_reason=self._text(data.get("lead_reason"), words=30),
         )
 
     def watch(self, data: Mapping[str, Any], plan: Plan) -> Watch:
@@ -186,7 +205,8 @@ class DataReader:
         gaps = records(data.get("gaps"))
         known = {judgment.id for judgment in plan.judgments}
         watched: list[WatchItem] = []
-        for record in items[: self.format_.watch_items[1]]:
+        linchpin_item = ""
+        for number, record in enumerate(items[: self.format_.watch_items[1]], 1):
             observable = self._text(record.get("what"), words=35)
             if not observable or any(jaccard(item.observable, observable) >= SAME for item in watched):
                 continue
@@ -202,12 +222,17 @@ class DataReader:
                     judgment_id=judgment if judgment in known else "",
                 )
             )
+            if number == data.get("linchpin_item"):
+                linchpin_item = watched[-1].id
         epigraph = str(data.get("epigraph", ""))
         return Watch(
             items=tuple(watched),
             implications=tuple(
                 Implication(
-                    self._name(record.get("audience"), words=8), text, self._date(record.get("by"), HORIZON)
+                    self._name(record.get("audience"), words=8),
+                    text,
+                    self._date(record.get("by"), HORIZON),
+                    self._name(record.get("exposure"), words=12),
                 )
                 for record in implications[:MOST_IMPLICATIONS]
                 if (text := self._text(record.get("implication"), words=40))
@@ -220,6 +245,7 @@ class DataReader:
             either=self._half_question(data.get("question_does")),
             or_else=self._half_question(data.get("question_or")),
             epigraph_id=epigraph if self.persona.epigraph(epigraph) else self.persona.epigraphs[0].id,
+            linchpin_item=linchpin_item,
         )
 
     def _past_day(self, value: object) -> str:
@@ -243,6 +269,21 @@ class DataReader:
                     found.setdefault(source_id, Contradiction(source_id, says))
         return tuple(found.values())[:MOST_CONTRADICTIONS]
 
+    def _evidence(self, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The sources named that there are: those for a judgment, and with a minus those against it."""
+        found: tuple[dict[str, None], dict[str, None]] = ({}, {})
+        for name in names:
+            match = _SIGNED_ID.match(name)
+            if match and self.tables.evidence.source(f"S{match[2]}"):
+                found[bool(match[1])][f"S{match[2]}"] = None
+        return tuple(found[False]), tuple(name for name in found[True] if name not in found[False])
+
+    def _ratings(self, names: Iterable[str]) -> dict[str, str]:
+        """How the sources named agree with a hypothesis."""
+        matches = (match for name in names if (match := _RATING.match(name)))
+        rated = {f"S{match[1]}": match[2] for match in matches}
+        return {name: rating for name, rating in rated.items() if self.tables.evidence.source(name)}
+
     def _judgments(self, entries: list[Mapping[str, Any]]) -> tuple[Judgment, ...]:
         judgments: list[Judgment] = []
         pillars = [pillar.id for pillar in self.persona.pillars]
@@ -250,6 +291,7 @@ class DataReader:
             statement = self._text(record.get("statement"), words=30)
             if not statement or any(jaccard(known.statement, statement) >= SAME for known in judgments):
                 continue
+            evidence, contrary = self._evidence(strings(record.get("evidence")))
             judgments.append(
                 Judgment(
                     id=f"J{len(judgments) + 1}",
@@ -259,6 +301,8 @@ class DataReader:
                     confidence=one_of(record.get("confidence"), CONFIDENCES, "low"),
                     viewpoint=one_of(record.get("view"), VIEWPOINTS, "analyst"),
                     pillar=one_of(record.get("pillar"), pillars, pillars[len(judgments) % len(pillars)]),
+                    sources=evidence,
+                    contrary=contrary,
                 )
             )
         return tuple(judgments[: self.format_.judgments[1]])
@@ -287,6 +331,7 @@ class DataReader:
                     resolves_by=self._date(record.get("by"), LONGEST_WINDOW),
                     resolution_source=self._name(record.get("source"), words=10),
                     judgment_id=judgment if judgment in known else "",
+                    base_rate=self._text(record.get("base_rate"), words=25),
                 )
 
     def _text(self, value: object, *, words: int) -> str:
@@ -357,6 +402,10 @@ def _exhaustive(
         (hypothesis, share, change) for (hypothesis, _, change), share in zip(weighed, shares, strict=True)
     ]
     return sorted(joined, key=lambda entry: -entry[1])
+
+
+def _ids(entries: Iterable[Hypothesis]) -> frozenset[str]:
+    return frozenset(entry.id for entry in entries)
 
 
 def _first_word(value: object) -> str:

@@ -13,7 +13,9 @@ __all__ = [
     "HEAD",
     "HEAD_ENDS_AT",
     "PREMISES",
+    "RATINGS",
     "STANCES",
+    "SUPPORTS",
     "VIEWPOINTS",
     "outlook_schema",
     "plan_schema",
@@ -26,8 +28,13 @@ VIEWPOINTS = ("persona_state", "counterparty", "third_party", "analyst")
 """Whose eyes a judgment is seen through."""
 CONFIDENCES = ("low", "moderate", "high")
 """Analytical confidence, from the least on."""
-PREMISES = ("holds", "overtaken", "unclear")
-"""Whether what the question takes for granted is still so."""
+PREMISES = ("holds", "overtaken", "unclear", "hypothetical")
+"""Whether what the question takes for granted is still so, or is only supposed."""
+RATINGS = ("CC", "C", "N", "I", "II")
+"""How a source agrees with a hypothesis, from very consistent to very inconsistent (analysis of competing
+hypotheses)."""
+SUPPORTS = ("solid", "caveated", "unsupported")
+"""What an assumption rests on."""
 
 HEAD = ("event_date", "premise", "since", "since_sources", "contradictions")
 """The plan's first fields: whether the question is still about the present."""
@@ -46,6 +53,7 @@ def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
         confidence=choice(CONFIDENCES),
         view=choice(VIEWPOINTS),
         pillar=choice(pillar.id for pillar in persona.pillars),
+        evidence=array({"type": "string", "description": "S2; -S2 where it speaks against"}),
     )
     return JsonSchema(
         "plan",
@@ -64,7 +72,7 @@ def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
             judgments=array(judgment, format_.judgments),
             hypotheses=array(TEXT),
             linchpin=TEXT,
-            sections=array(record(section=TEXT, line=TEXT, evidence=array(TEXT))),
+            sections=array(record(section=TEXT, line=TEXT)),
         ),
     )
 
@@ -76,8 +84,24 @@ def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:  # noqa: ARG001 -
     return JsonSchema(
         "outlook",
         record(
-            hypotheses=array(record(id=choice(hypotheses), probability=PERCENT, would_change_if=TEXT)),
-            assumptions=array(record(statement=TEXT, if_wrong=TEXT)),
+            hypotheses=array(
+                record(
+                    id=choice(hypotheses),
+                    probability=PERCENT,
+                    would_change_if=TEXT,
+                    evidence=array({"type": "string", "description": "S1 CC"}),
+                )
+            ),
+            status_quo=choice(hypotheses),
+            lead_reason={"type": "string", "description": "empty, or why it leads with more against it"},
+            assumptions=array(
+                record(
+                    statement=TEXT,
+                    if_wrong=TEXT,
+                    support=choice(SUPPORTS),
+                    judgment=choice(judgments),
+                )
+            ),
             commitments=array(record(obligor=TEXT, what=TEXT, expires=TEXT)),
             confidence=record(information_base=TEXT, rigour=TEXT, volatility=TEXT),
             forecasts=array(
@@ -87,6 +111,7 @@ def outlook_schema(format_: Format, plan: Plan) -> JsonSchema:  # noqa: ARG001 -
                     by=DATE,
                     source=TEXT,
                     judgment=choice(judgments),
+                    base_rate=TEXT,
                 )
             ),
         ),
@@ -108,7 +133,8 @@ def watch_schema(format_: Format, plan: Plan, persona: Persona) -> JsonSchema:
         "watch",
         record(
             items=array(item, format_.watch_items),
-            implications=array(record(audience=TEXT, implication=TEXT, by=DATE)),
+            linchpin_item={"type": "integer", "description": "number of the item that would show it wrong"},
+            implications=array(record(audience=TEXT, exposure=TEXT, implication=TEXT, by=DATE)),
             gaps=array(record(gap=TEXT, where=TEXT)),
             question_does=TEXT,
             question_or=TEXT,

@@ -78,7 +78,7 @@ IN_DEPTH = Format(
     key="in-depth",
     name="In-depth assessment",
     judgments=(4, 6),
-    watch_items=(3, 7),
+    watch_items=(5, 7),
     calls=frozenset({"outlook", "watch"}),
     sections=(
         SectionSpec(
@@ -110,7 +110,8 @@ IN_DEPTH = Format(
                 "lead sentence that "
                 "names the pillars, then 4 lettered parts (### A. Title … ### D. Title), each with 3 "
                 "or 4 bullets of 17 to "
-                "44 words: interest, mechanism, trade-off. Name institutions of the profile where they act."
+                "44 words: interest, mechanism, trade-off, ending with the id it rests on, [S1] or {{J1}}. "
+                "Sentences of at most 35 words. Name institutions of the profile where they act."
             ),
         ),
         SectionSpec(
@@ -127,7 +128,8 @@ IN_DEPTH = Format(
                 "One lead sentence, then exactly three lettered parts of 3 or 4 bullets of 19 to 36 words: "
                 "### A. Motivations of {counterparty}; ### B. Strategic logic and constraints faced "
                 "by {the_country}; "
-                "### C. Points of friction or mismatch. B and C are read through the eyes of {capital}."
+                "### C. Points of friction or mismatch. B and C are read through the eyes of {capital}. Each "
+                "bullet ends with the id it rests on, [S1] or {{J1}}."
             ),
         ),
         SectionSpec(
@@ -176,11 +178,12 @@ IN_DEPTH = Format(
             prints=("judgments",),
             max_tokens=950,
             instruction=(
-                "One lead sentence in the first person, then six bullets of 31 to 58 words in the "
+                "One lead sentence in the first person, then six bullets of 31 to 45 words in the "
                 "form “**Label:** text” "
                 "with labels for posture, leverage, dual track, signalling, risk and, last, a "
                 "counterpoint that begins "
-                "with “Yet”. Tie each to a judgment id of the plan where one fits. No headings. The "
+                "with “Yet”. Tie each to a judgment id of the plan where one fits, "
+                "never “will” without one. No headings. The "
                 "judgments with their "
                 "likelihoods are printed after your text: do not list them."
             ),
@@ -209,7 +212,8 @@ IN_DEPTH = Format(
                 "summary:” and weighs what this "
                 "is and what it is not; (2) about 45 words on {the_country}; (3) about 40 words on "
                 "{counterparty} and others; "
-                "(4) about 32 words on the long view. Plain words, no metaphors. Implications and "
+                "(4) about 32 words on the long view. Plain words, no metaphors, no “will” "
+                "without a judgment id. Implications and "
                 "gaps are printed for you."
             ),
         ),

@@ -152,25 +152,25 @@ def _plan_instruction(format_: Format) -> str:
     low, high = format_.judgments
     sections = "; ".join(f"{spec.key} {spec.title.split(' (')[0]}" for spec in format_.sections if spec.words)
     lines = (
-        f" sections: one line of at most 14 words for each section that has text ({sections}), saying "
-        f"what it will argue "
-        "and which ids it rests on, so that no two sections make the same point."
+        f" sections: one line of at most 10 words for each section that has text ({sections}), saying "
+        "what it will argue, so that no two sections make the same point."
         if sections
         else " sections: an empty list."
     )
     return (
         f"Plan the assessment as JSON, in at most {format_.plan_tokens - 40} tokens. "
         "event_date and premise: when the event happened, and whether what the question takes for granted "
-        "still holds today, overtaken if later events changed it. since: what the material says has happened "
-        "since the event, dated, with since_sources; empty if nothing. contradictions: retrieved sources "
-        "that say something else than the user’s text, and what they say. bottom_line: the answer first, at "
-        "most 60 words. counterparty: the other main actor. stance: the verb that says what {the_country} "
-        "does. "
+        "still holds today, overtaken if later events changed it, hypothetical if it is only supposed. "
+        "since: what the material says has happened since the event, dated, with since_sources; empty if "
+        "nothing. contradictions: retrieved sources that say something else than the user’s text, and what "
+        "they say. bottom_line: the answer first, at most 60 words. counterparty: the other main actor. "
+        "stance: the verb that says what {the_country} does. "
         f"judgments: {low} to {high} dated statements of at most 20 words that can turn out true or "
         f"false, without any "
         "likelihood word; low, point and high in percent; until; confidence; view: whose eyes; "
-        "pillar. Use all four "
-        "views. Begin from base rates; the status quo usually holds. hypotheses: three or four rival "
+        "pillar; evidence: the ids it rests on and, with a minus, those that speak against it (S2, -S4). "
+        "Use all four views and all three pillars; high confidence only with two independent sources. "
+        "Begin from base rates; the status quo usually holds. hypotheses: three or four rival "
         "explanations of "
         "at most 12 words, one of them the status quo. linchpin: the one assumption on which most depends."
         + lines
@@ -182,13 +182,15 @@ def _outlook_instruction(format_: Format) -> str:
     return (
         f"Give the outlook as JSON, in at most {format_.outlook_tokens - 40} tokens. hypotheses: "
         f"probability of each in percent, "
-        "together 100, none below 2, and what would change it. assumptions: three or four taken for "
-        "granted, the linchpin "
-        "first, with what follows if wrong. commitments: who owes what, until when, only what the "
-        "material says. "
-        "confidence: one sentence each on information base, rigour, volatility. forecasts: two or "
-        "three questions of the "
-        "form “Will … by YYYY-MM-DD?” that a named source will settle."
+        "together 100, none below 2, what would change it in at most 12 words, and evidence: how each of up "
+        "to four sources agrees (“S1 CC”: CC, C, N, I, II from very consistent to very inconsistent). "
+        "status_quo: which hypothesis that is. lead_reason: only where the most probable has more against it "
+        "than another. assumptions: three taken for granted, the linchpin first, with what "
+        "follows if wrong, what supports it, and the judgment that falls with it. commitments: who owes "
+        "what, until when, only what the material says. "
+        "confidence: one sentence each on information base, rigour, volatility. forecasts: two "
+        "questions of the form “Will … by YYYY-MM-DD?” that a named source will settle, about something "
+        "countable, with a base rate (how often it has happened) or why there is none."
     )
 
 
@@ -198,12 +200,13 @@ def _watch_instruction(format_: Format) -> str:
     epigraph = " epigraph: the id that fits the bottom line best." if format_.frame else ""
     return (
         f"Give the watch list as JSON, in at most {format_.watch_tokens - 40} tokens. items: {low} to "
-        f"{high} observable events; "
-        "threshold with a number, a date or a document; where to look; by when (two within 30 days); "
-        "whether it "
-        "confirms or disconfirms which judgment, some of each. implications: two or three for named "
+        f"{high} observable events "
+        "of at most 14 words; threshold with a number, a date or a document, never “tensions” or "
+        "“developments”; where to look; by when (two within 30 days, one within 7 if this is breaking news); "
+        "whether it confirms or disconfirms which judgment, some of each. linchpin_item: number of the item "
+        "that would show the linchpin wrong. implications: two or three for named "
         "roles in the client’s "
-        "firm, each an action, with a date; never “monitor”. gaps: two or three things not known and "
+        "firm: what is exposed, an action, a date; never “monitor”. gaps: two or three things not known and "
         "where to look. "
         "question_does and question_or: the two halves of “Does {the_country} … — or does it …?”, at "
         "most 20 words "

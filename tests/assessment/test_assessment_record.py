@@ -13,14 +13,13 @@ from bot.assessment.assessment_record import (
     AssessmentRecord,
     RetrievalReport,
     SectionRecord,
-    SourceRow,
     UnreadableRecordError,
     stable_id,
 )
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.values import Forecast, Hypothesis, Outlook, Plan, Watch, WatchItem
 from bot.evidence.items import SourceClass
-from bot.evidence.table import Excerpt
+from bot.evidence.table import Excerpt, Source
 from bot.turns import Question, Quoted
 from tests.assessment.doubles import AS_OF, judgment
 
@@ -46,8 +45,8 @@ def record() -> AssessmentRecord:
             SectionRecord("1", "1. What the truce says", (Unit(Kind.BULLET, "It says so [S2]."),), "x"),
         ),
         sources=(
-            SourceRow("S1", "The question", "you", SourceClass.USER_CLAIM, "A.", None, None, None, "", "F"),
-            SourceRow("S2", "T", "P", SourceClass.WIRE, "新", "https://a.test/", published, AS_OF, "g", "B"),
+            Source("S1", "The question", "you", SourceClass.USER_CLAIM, "A."),
+            Source("S2", "T", "P", SourceClass.WIRE, "新", "https://a.test/", published, AS_OF, "g", "B"),
         ),
         excerpts=(Excerpt("Q1", "S2", "so"),),
         retrieval=RetrievalReport(("truce",), (), 3, (("Xinhua", "timed out"),), 40),
@@ -88,7 +87,7 @@ def _spoil(change: Callable[[dict[str, Any]], object]) -> str:
         (_spoil(lambda data: data.update(schema_version=99)), "schema_version 99"),
         (_spoil(lambda data: data.update(extra=1)), "extra: "),
         (_spoil(lambda data: data["plan"]["judgments"][1].update(until="soon")), "plan.judgments[1].until: "),
-        (_spoil(lambda data: data["sources"][1].pop("published")), "sources[1].published: "),
+        (_spoil(lambda data: data["sources"][1].pop("publisher")), "sources[1].publisher: "),
         (
             _spoil(lambda data: data["sections"][0]["units"][0].update(kind="verse")),
             "sections[0].units[0].kind",

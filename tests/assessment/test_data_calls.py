@@ -23,6 +23,9 @@ from bot.assessment.data_calls import (
 from bot.assessment.formats import IN_DEPTH
 from bot.assessment.loose_json import iso_date, parse_object, percent, records, strings
 from bot.assessment.values import Plan
+from bot.assessment.wording import Tables
+from bot.evidence.table import table_of_claims
+from bot.turns import Question, Quoted
 from tests.assessment.doubles import AS_OF, persona, tables
 
 TODAY = AS_OF.date()
@@ -154,6 +157,68 @@ def test_the_linchpin_comes_first_and_only_once() -> None:
     first, second = reader().outlook({"assumptions": assumptions}, reader().plan(SEED_PLAN)).assumptions
     assert (first.id, first.linchpin, first.if_wrong) == ("A1", True, "The lever weakens within a year.")
     assert (second.id, second.linchpin) == ("A2", False)
+
+
+def test_a_judgment_names_what_bears_it_out_and_what_speaks_against_it() -> None:
+    """However the ids are spelled; unknown ones are left out, and nothing is on both sides."""
+    question = Question("A truce.", (Quoted("Reuters", "They said it."), Quoted("MOFCOM", "We did.")))
+    known = Tables(table_of_claims(question), {}, {}, "")
+    read = DataReader(IN_DEPTH, persona(), known, TODAY, Counter())
+    entry = {
+        "statement": "Beijing keeps the pause",
+        "evidence": ["[S1]", "S 2", "-S3", "−S1", "S9", "-S8", 4],
+    }
+    judgment = read.plan({"judgments": [entry]}).judgments[0]
+    assert (judgment.sources, judgment.contrary) == (("S1", "S2"), ("S3",))
+
+
+def test_hypotheses_are_rated_against_sources() -> None:
+    """On the scale of an analysis of competing hypotheses; what is not on it is no rating."""
+    plan = reader().plan(SEED_PLAN)
+    entries = [
+        {"id": "H1", "probability": 60, "evidence": ["S1 CC", "S7 II"]},
+        {"id": "H2", "probability": 20, "evidence": ["S1: II"]},
+        {"id": "H3", "probability": 20, "evidence": ["S1 maybe", None]},
+    ]
+    outlook = reader().outlook(
+        {"hypotheses": entries, "status_quo": "H3", "lead_reason": "It is cheaper."}, plan
+    )
+    assert outlook.ratings == {"H1": {"S1": "CC"}, "H2": {"S1": "II"}}
+    assert (outlook.status_quo, outlook.lead_reason) == ("H3", "It is cheaper.")
+    assert reader().outlook({"hypotheses": entries, "status_quo": "H9"}, plan).status_quo == ""
+
+
+def test_an_assumption_says_what_supports_it_and_what_falls_with_it() -> None:
+    """Where the model does not say, the fields are empty."""
+    assumptions = [
+        {"statement": "Refining stays in China through 2027.", "support": "caveated", "judgment": "J2"},
+        {"statement": "Both leaders stay in office.", "support": "perhaps", "judgment": "J9"},
+    ]
+    first, second = reader().outlook({"assumptions": assumptions}, reader().plan(SEED_PLAN)).assumptions
+    assert (first.linchpin, first.support, first.judgment_id) == (True, "caveated", "J2")
+    assert (second.support, second.judgment_id) == ("", "")
+
+
+def test_the_linchpin_is_tied_to_the_watch_item_that_was_numbered() -> None:
+    """Also where an item before it was left out as a repetition."""
+    items = [{"what": what} for what in ("A notice is out", "A notice is out", "The court has ruled on it")]
+    plan = reader().plan(SEED_PLAN)
+    assert reader().watch({"items": items, "linchpin_item": 3}, plan).linchpin_item == "W2"
+    assert reader().watch({"items": items, "linchpin_item": 2}, plan).linchpin_item == ""
+    assert reader().watch({"items": items, "linchpin_item": "W1"}, plan).linchpin_item == ""
+
+
+def test_what_is_exposed_and_how_often_things_happen_is_read() -> None:
+    """Of implications and of forecasts."""
+    plan = reader().plan(SEED_PLAN)
+    implication = {
+        "audience": "Treasurer",
+        "exposure": "import duties",
+        "implication": "Hedge the tariff relief",
+    }
+    assert reader().watch({"implications": [implication]}, plan).implications[0].exposure == "Import duties"
+    forecast = {"question": "Will it end by 2027-01-01?", "base_rate": "Twice in the last ten years."}
+    assert reader().outlook({"forecasts": [forecast]}, plan).forecasts[0].base_rate == forecast["base_rate"]
 
 
 def test_the_closing_question_begins_where_our_words_end() -> None:

@@ -2,7 +2,8 @@
 filled to their budgets and passing the checks (issue 2, "Speed"; analysis-standard.md, 1.2).
 
 ``answer`` is the whole script; ``answer_with_two_repairs`` lacks bullets in two sections until asked
-for them. Every sentence differs, as a model's would.
+for them. Every sentence differs, as a model's would. What was retrieved is cited: with two sources or more
+beside the question, the answer passes every check (``tests/assessment/checks/test_seed_script.py``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from tests.support.model_replies import ModelRequest, Reply
 
 __all__ = ["QUESTION", "SECTION_CHARS", "answer", "answer_with_two_repairs", "section_key"]
 
+Sources = tuple[str, ...]
+"""Ids of the material that a request was given: the question first."""
+
 QUESTION = (
     "China, U.S. Strike Rare Earths Truce\n\n"
     "President Trump announces that the US and China have reached a 1-year trade deal on rare earths and "
@@ -27,25 +31,32 @@ QUESTION = (
 )
 """The first two paragraphs of the seed."""
 
-SECTION_CHARS = {"1": 690, "2": 3023, "3": 2120, "4": 2641, "5": 2756, "6": 1976, "8": 1390}
-"""Characters of each section in the seed; section 7 is printed from the watch list."""
+SECTION_CHARS = {"1": 690, "2": 2880, "3": 2120, "4": 2641, "5": 2756, "6": 1700, "8": 1100}
+"""Characters of each section in the seed; section 7 is printed from the watch list, and so is the closing
+question, which the seed counts to section 8. Sections 2 and 6 keep to the standard's bounds where the seed
+does not: 2,900 characters a section, 45 words a bullet (ST3).
+"""
 
 BULLETS = {"2": 3, "3": 3, "4": 3, "5": 2}
 """Bullets of each lettered part."""
 
 _ACTORS = (
     "the State Council",
-    "the commerce ministry",
+    "the Ministry of Commerce",
     "the customs administration",
-    "the planning commission",
+    "the NDRC",
     "provincial governments",
     "refiners in Jiangxi",
     "magnet makers in Ningbo",
     "the central bank",
-    "the industry ministry",
+    "the MIIT",
     "exporters in Guangdong",
     "state miners",
     "the foreign ministry",
+    "port operators",
+    "the tax administration",
+    "research institutes in Baotou",
+    "the export credit insurer",
 )
 _VERBS = (
     "uses",
@@ -82,6 +93,14 @@ _OBJECTS = (
     "the price floor",
     "equipment controls",
     "the port fees",
+    "the scrap rebate",
+    "mine inspections",
+    "the oxide inventory",
+    "furnace permits",
+    "rail tariffs to the coast",
+    "the visa list for engineers",
+    "patent pools",
+    "shipping insurance",
 )
 _REASONS = (
     "because a pause costs little while alternatives are years away",
@@ -96,21 +115,54 @@ _REASONS = (
     "as the calendar of summits leaves room for another deal",
     "because the lever works best when it is not pulled",
     "so that the ministries agree on one line before spring",
+    "although buyers in Osaka and Detroit press for longer contracts",
+    "until auditors have counted what the warehouses really hold",
+    "whenever a rival mine abroad announces finance",
+    "where county budgets depend on royalties",
+    "unless courts overseas strike the duties down",
+    "to keep a channel open that hardliners would rather close",
+    "after two winters of falling margins",
+    "as engineers leave for battery plants on the coast",
+    "given that defence orders elsewhere tolerate no gap",
+    "under rules that officials can read either way",
+    "by means of quiet guidance instead of a printed ban",
+    "in exchange for aircraft parts that no domestic firm makes",
+    "at a pace that smaller neighbours can follow",
+    "despite complaints from ceramics and glass producers",
+    "with an eye on elections that others must hold",
+    "lest insurers price the route like a war zone",
+    "even though environmental inspections close pits each autumn",
+    "once customs codes separate alloys from powders",
 )
 
 
-@functools.cache
-def _all_sentences() -> list[str]:
-    return [
-        f"{actor[0].upper()}{actor[1:]} {verb} {thing} {reason}"
-        for actor, verb, thing, reason in itertools.product(_ACTORS, _VERBS, _OBJECTS, _REASONS)
-    ]
+_PLACES = ("plan", "outlook", "watch", *(f"section {key}" for key in "234568"))
+LINES = 38
+"""Sentences that the longest of these takes when its section has its size; a longer try goes on."""
 
 
 @functools.cache
-def _sentences(seed: str) -> list[str]:
-    """Sentences that all differ, in an order fixed by ``seed``."""
-    return random.Random(seed).sample(_all_sentences(), 400)
+def _deck() -> list[str]:
+    """Sentences no two of which share more than one of actor, thing and reason, in a fixed order: a reader,
+    and check ST6, must not take two bullets for one.
+    """
+    drawn: list[str] = []
+    used: set[tuple[str, str]] = set()
+    candidates = list(itertools.product(_ACTORS, _OBJECTS, _REASONS))
+    random.Random("deck 8").shuffle(candidates)
+    for number, (actor, thing, reason) in enumerate(candidates):
+        pairs = {(actor, thing), (thing, reason), (actor, reason)}
+        if used.isdisjoint(pairs):
+            used |= pairs
+            drawn.append(f"{actor[0].upper()}{actor[1:]} {_VERBS[number % len(_VERBS)]} {thing} {reason}")
+    return drawn
+
+
+@functools.cache
+def _sentences(place: str) -> list[str]:
+    """Sentences of one call, which no other call has; a repair takes those nobody has."""
+    start = LINES * (_PLACES.index(place) if place in _PLACES else len(_PLACES))
+    return _deck()[start:] + _deck()[:start]
 
 
 def _day(days: int) -> str:
@@ -119,11 +171,11 @@ def _day(days: int) -> str:
 
 
 @functools.cache
-def _section(key: str, *, missing_bullets: bool = False) -> str:
+def _section(key: str, sources: Sources = ("S1",), *, missing_bullets: bool = False) -> str:
     """A section of the seed's size; with ``missing_bullets`` its last part has a single one."""
     if key == "1":
-        return _facts()
-    build = {"6": _labelled, "8": _verdict}.get(key) or functools.partial(_parts, key)
+        return _facts(sources)
+    build = {"6": _labelled, "8": _verdict}.get(key) or functools.partial(_parts, key, sources)
     text = _sized(build, SECTION_CHARS[key])
     return text.rsplit("\n- ", BULLETS[key] - 1)[0] + "\n" if missing_bullets else text
 
@@ -133,11 +185,16 @@ def _sized(build: Callable[[int], str], size: int) -> str:
     return min((build(each) for each in range(80, 520, 2)), key=lambda text: abs(len(text) - size))
 
 
-def _facts() -> str:
+def _cited(sources: Sources, number: int) -> str:
+    """The id of one of the retrieved sources, of the question where there is none."""
+    return sources[1:][number % len(sources[1:])] if len(sources) > 1 else sources[0]
+
+
+def _facts(sources: Sources) -> str:
     texts = (
         (
             "The United States and China have reached a one-year trade deal on rare earths and critical "
-            "minerals, as the President has announced"
+            "minerals, as President Trump has announced"
         ),
         (
             "In return the United States is cutting its tariffs on Chinese goods; by how much, and on which "
@@ -150,10 +207,11 @@ def _facts() -> str:
         ),
         (
             "No text of the agreement accompanies the announcement, so the obligations of either side, and "
-            "how they are verified, stay open for now"
+            "how they are verified, stay open"
         ),
     )
-    return "\n".join(f"- {text} [S1]" for text in texts) + "\n"
+    marks = [f"[S1][{name}]" if (name := _cited(sources, n)) != "S1" else "[S1]" for n in range(len(texts))]
+    return "\n".join(f"- {text} {mark}" for text, mark in zip(texts, marks, strict=True)) + "\n"
 
 
 def _verdict(each: int) -> str:
@@ -176,34 +234,32 @@ def _labelled(each: int) -> str:
     )
 
 
-def _parts(key: str, each: int) -> str:
+def _parts(key: str, sources: Sources, each: int) -> str:
     lines = iter(_sentences(f"section {key}"))
     parts = {"2": 4, "3": 3, "4": 4, "5": 5}[key]
     text = "" if key == "5" else f"{next(lines)}.\n\n"
     for number in range(parts):
         text += f"### {'ABCDE'[number]}. {_title(next(lines))}\n\n"
         for place in range(BULLETS[key]):
-            mark = f" {{J{number + 1}}}" if place == 0 else " [S1]" if place == 1 else ""
-            text += f"- {_filled(lines, each)}{mark}.\n"
+            mark = f"{{J{number + 1}}}" if place == 0 else f"[{_cited(sources, number + place)}]"
+            text += f"- {_filled(lines, each)} {mark}.\n"
         text += "\n"
     return text
 
 
 def _filled(lines: Iterator[str], size: int) -> str:
-    """Clauses up to about ``size`` characters."""
+    """Sentences up to about ``size`` characters."""
     text = next(lines)
     while len(text) < size - 60:
-        following = next(lines)
-        text = f"{text}; {following[0].lower()}{following[1:]}"
+        text = f"{text}. {next(lines)}"
     return text[:size].rsplit(" ", 1)[0] if len(text) > size else text
 
 
-def _title(line: str) -> str:
-    words = line.split()
-    return " ".join(words[:6])
+def _title(line: str, words: int = 6) -> str:
+    return " ".join(line.split()[:words])
 
 
-def _plan() -> str:
+def _plan(sources: Sources) -> str:
     lines = iter(_sentences("plan"))
     views = ("persona_state", "counterparty", "third_party", "analyst", "analyst")
     statements = (
@@ -220,8 +276,7 @@ def _plan() -> str:
         "since_sources": [],
         "contradictions": [],
         "bottom_line": "Beijing buys time: it pauses controls that it can restore within weeks, keeps "
-        "its hold on refining, and gains tariff relief. The annual renewal keeps the lever in its hand, "
-        "while rivals need years to build capacity of their own.",
+        "its hold on refining, and gains tariff relief. The annual renewal keeps the lever in its hand.",
         "counterparty": "United States",
         "stance": "agree",
         "judgments": [
@@ -236,6 +291,7 @@ def _plan() -> str:
                 "pillar": ("domestic_stability_growth", "tech_self_reliance", "global_positioning")[
                     number % 3
                 ],
+                "evidence": _for_and_against(sources, number),
             }
             for number, (statement, view, (low, point, high)) in enumerate(
                 zip(
@@ -252,28 +308,51 @@ def _plan() -> str:
             "Status quo of managed friction, renewed each year",
         ],
         "linchpin": "Allied refining capacity stays marginal through 2027.",
-        "sections": [
-            {"section": key, "line": " ".join(next(lines).split()[:5]), "evidence": ["S1"]}
-            for key in "234568"
-        ],
+        "sections": [{"section": key, "line": " ".join(next(lines).split()[:5])} for key in "234568"],
     }
     return json.dumps(data, ensure_ascii=False)
 
 
-def _outlook() -> str:
+def _for_and_against(sources: Sources, number: int) -> list[str]:
+    """Two sources that a judgment rests on and one that speaks against it, as far as there are so many."""
+    retrieved = sources[1:]
+    if len(retrieved) < 2:
+        return list(sources)
+    turned = [retrieved[(number + step) % len(retrieved)] for step in range(min(3, len(retrieved)))]
+    return [*turned[:-1], f"-{turned[-1]}"]
+
+
+def _outlook(sources: Sources) -> str:
     lines = iter(_sentences("outlook"))
+    rated = sources[1:4] or sources
     data = {
         "hypotheses": [
-            {"id": "H1", "probability": 58, "would_change_if": f"{next(lines)}."},
-            {"id": "H2", "probability": 14, "would_change_if": f"{next(lines)}."},
-            {"id": "H3", "probability": 28, "would_change_if": f"{next(lines)}."},
+            {
+                "id": name,
+                "probability": percent,
+                "would_change_if": f"{next(lines)}.",
+                "evidence": [f"{source} {rating}" for source, rating in zip(rated, ratings, strict=False)],
+            }
+            for name, percent, ratings in (
+                ("H1", 58, ("CC", "C", "N")),
+                ("H2", 14, ("I", "C", "II")),
+                ("H3", 28, ("C", "I", "N")),
+            )
         ],
+        "status_quo": "H3",
+        "lead_reason": "",
         "assumptions": [
             {
-                "statement": "Allied refining capacity stays marginal through 2027.",
+                "statement": statement or f"{next(lines)}.",
                 "if_wrong": f"{next(lines)}.",
-            },
-            *({"statement": f"{next(lines)}.", "if_wrong": f"{next(lines)}."} for _ in range(3)),
+                "support": support,
+                "judgment": judgment,
+            }
+            for statement, support, judgment in (
+                ("Allied refining capacity stays marginal through 2027.", "caveated", "J3"),
+                ("", "solid", "J1"),
+                ("", "unsupported", "J2"),
+            )
         ],
         "commitments": [
             {"obligor": "China", "what": "supply of rare earths under the deal", "expires": "2026-11-10"},
@@ -288,12 +367,13 @@ def _outlook() -> str:
             {
                 "question": f"Will the commerce ministry publish a new licensing notice for heavy rare "
                 f"earths, magnets or the equipment that makes them by {by}?",
-                "probability": 35,
+                "probability": percent,
                 "by": by,
                 "source": "commerce ministry notices",
                 "judgment": "J1",
+                "base_rate": "Six such notices in the last ten years, mostly before a review.",
             }
-            for by in (_day(150), _day(210), _day(300))
+            for by, percent in ((_day(150), 30), (_day(300), 45))
         ],
     }
     return json.dumps(data, ensure_ascii=False)
@@ -305,7 +385,7 @@ def _watch() -> str:
     data = {
         "items": [
             {
-                "what": f"{next(lines)}",
+                "what": _title(next(lines), 10),
                 "threshold": f"one official notice, or two months below {400 + 10 * number} tonnes",
                 "where": "commerce ministry notices and customs tables",
                 "by": day,
@@ -314,17 +394,27 @@ def _watch() -> str:
             }
             for number, day in enumerate(dates)
         ],
+        "linchpin_item": 3,
         "implications": [
             {
                 "audience": audience,
+                "exposure": exposure,
                 "implication": f"{deed} before the first renewal, {reason}.",
                 "by": _day(120),
             }
-            for (audience, deed), reason in zip(
+            for (audience, exposure, deed), reason in zip(
                 (
-                    ("Supply-chain lead", "File licences now and contract a second source of magnets"),
-                    ("Treasurer", "Hedge the tariff relief as if it lasted one year"),
-                    ("Head of strategy", "Set a date at which the diversification case is decided"),
+                    (
+                        "Supply-chain lead",
+                        "magnets under licence",
+                        "File licences early and contract a second source of magnets",
+                    ),
+                    ("Treasurer", "import duties", "Hedge the tariff relief as if it lasted one year"),
+                    (
+                        "Head of strategy",
+                        "the refining project",
+                        "Set a date at which the diversification case is decided",
+                    ),
                 ),
                 _REASONS,
                 strict=False,
@@ -360,11 +450,12 @@ def section_key(request: ModelRequest) -> str:
 
 
 def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
+    sources = tuple(dict.fromkeys(re.findall(r'<material id="(S\d+)"', request.context))) or ("S1",)
     match request.schema_name:
         case "plan":
-            return _plan()
+            return _plan(sources)
         case "outlook":
-            return _outlook()
+            return _outlook(sources)
         case "watch":
             return _watch()
         case _:
@@ -373,4 +464,4 @@ def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
     if "Write only" in request.instruction:
         lines = iter(_sentences(f"repair {key}"))
         return f"### Repaired\n- {next(lines)}.\n- {next(lines)}.\n"
-    return _section(key, missing_bullets=key in missing)
+    return _section(key, sources, missing_bullets=key in missing)

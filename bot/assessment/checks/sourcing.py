@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from bot.assessment.assessment_record import SourceRow
 from bot.assessment.checks.finding import ON_PLAN, ON_SECTIONS, Check, Fault, Severity, at
 from bot.assessment.checks.quantities import Amount, Day, Quantities, day_of, read_quantities
 from bot.assessment.checks.subject import Passage, Subject, plain
 from bot.assessment.quotations import QUOTATION_CHARS
 from bot.assessment.references import Reference
 from bot.evidence.items import SourceClass
-from bot.evidence.table import fold
+from bot.evidence.table import Source, fold
 
 __all__ = ["CHECKS", "canonical"]
 
@@ -106,7 +105,7 @@ def _is_worked_out(fact: Passage) -> bool:
     return bool(re.search(r"\(\s*[\d.,]+\s*%?\s*[-−–+×x*/÷]\s*[\d.,]+\s*%?\s*\)", fact.text))
 
 
-def _missing(stated: Quantities, sources: Iterable[SourceRow], as_of: datetime) -> list[str]:
+def _missing(stated: Quantities, sources: Iterable[Source], as_of: datetime) -> list[str]:
     """The stated numbers and dates that no source has, as written."""
     amounts: set[Amount] = set()
     days: set[Day] = set()

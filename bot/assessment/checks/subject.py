@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from bot.assessment.assessment_record import AssessmentRecord, SectionRecord, SourceRow
+from bot.assessment.assessment_record import AssessmentRecord, SectionRecord
 from bot.assessment.dialect import Kind, split_sentences
 from bot.assessment.formats import FORMATS, IN_DEPTH, Format, SectionSpec
 from bot.assessment.printing import Data
 from bot.assessment.references import Reference
 from bot.assessment.values import Judgment
-from bot.evidence.table import fold
+from bot.evidence.table import Source, fold
 from personas.persona import Persona
 
 __all__ = ["Passage", "Stage", "Subject", "plain", "sentences"]
@@ -162,9 +162,9 @@ class Subject:
         """What is judged for signs that may stand nowhere: the model's texts and, at the end, ours too."""
         return (*self.prose, *self.shown)
 
-    def cited(self, text: str) -> tuple[SourceRow, ...]:
+    def cited(self, text: str) -> tuple[Source, ...]:
         """The sources a text refers to, by ``[S1]`` or through a quotation ``{Q1}``."""
-        rows: dict[str, SourceRow] = {}
+        rows: dict[str, Source] = {}
         for reference in Reference.findall(text):
             name = reference.strip("[]{}")
             if name[0] == "Q":

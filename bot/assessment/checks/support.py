@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from bot.assessment.assessment_record import SourceRow
 from bot.assessment.checks.finding import (
     EVERYWHERE,
     ON_PLAN,
@@ -23,6 +22,7 @@ from bot.assessment.checks.wordlists import wordlist
 from bot.assessment.references import Reference
 from bot.assessment.values import Judgment
 from bot.evidence.items import SourceClass
+from bot.evidence.table import Source
 
 __all__ = ["CHECKS", "is_breaking", "sources_of", "tells"]
 
@@ -63,7 +63,7 @@ def is_breaking(subject: Subject) -> bool:
     return subject.record.as_of.date() - date.fromisoformat(happened) <= BREAKING
 
 
-def sources_of(subject: Subject, judgment: Judgment) -> tuple[SourceRow, ...]:
+def sources_of(subject: Subject, judgment: Judgment) -> tuple[Source, ...]:
     """The sources a judgment rests on."""
     return tuple(source for name in judgment.sources if (source := subject.record.source(name)))
 
