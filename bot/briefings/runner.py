@@ -167,6 +167,8 @@ class BriefingRunner:
 
     async def _go_on(self, briefing: Briefing, lease: RunLease) -> None:
         run, took = lease.run, None
+        # Late is what nobody was there to begin in time, not what took long to write.
+        late = self._clock.now() > run.due + self._times.late
         content = run.content
         if content is None:
             started = self._clock.now()
@@ -177,7 +179,6 @@ class BriefingRunner:
         await self._clock.sleep_until(run.due)
         if not run.headline_begun and not await self._still_wanted(briefing, lease):
             return
-        late = self._clock.now() > run.due + self._times.late
         if not run.headline_ts:
             await self._store.record(lease, {"headline_begun": True})
             ts = await self._poster.post_headline(

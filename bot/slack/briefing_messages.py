@@ -25,9 +25,12 @@ MOST_AGENTS: Final = 6
 """Agents of one briefing at most: each takes up to eight of a message's 50 blocks (title, five items, what to
 watch, remarks)."""
 
-ITEMS_CHARS: Final = 12_000
-"""Characters of all items at most, as in a message's Markdown: three pages of A4. Longer briefings have fewer
-items an agent."""
+ITEMS_CHARS: Final = 11_500
+"""Characters of all blocks at most: above 12,000 Slack refuses them (msg_blocks_too_long), and the closing line
+takes some. Longer briefings have fewer items an agent."""
+
+REMARKS_CHARS: Final = 500
+"""Characters of an agent's small print."""
 
 HEADLINE_CHARS: Final = 200
 """Characters of one agent's line on the card."""
@@ -124,8 +127,8 @@ def _agent(agent: AgentNews, framing: Framing, most: int) -> list[dict[str, Any]
     if not agent.items:
         blocks.append(section(_line(agent)[:1].upper() + _line(agent)[1:]))
     if agent.to_watch:
-        blocks.append(_to_watch(agent.to_watch))
-    blocks.append(context(" · ".join(_remarks(agent))))
+        blocks.append(_to_watch(agent.to_watch[:most] or agent.to_watch[:1]))
+    blocks.append(context(cut(" · ".join(_remarks(agent)), REMARKS_CHARS)))
     return blocks
 
 
