@@ -1,4 +1,4 @@
-"""``country-agents serve | sandbox | doctor | ask | sources``: the command line."""
+"""``country-agents serve | sandbox | doctor | ask | briefings | sources``: the command line."""
 # ruff: noqa: T201
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.load()
-        if options.command in {"ask", "sources"} and "log_level" not in settings.model_fields_set:
+        if (
+            options.command in {"ask", "briefings", "sources"}
+            and "log_level" not in settings.model_fields_set
+        ):
             settings = settings.model_copy(update={"log_level": "WARNING"})  # its output is the answer
         configure(settings.log_level, settings.log_format)
         return asyncio.run(_command(options, settings))
@@ -47,6 +50,8 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
             return await commands.sandbox(settings, port=options.port)
         case "doctor":
             return await commands.doctor(settings)
+        case "briefings":
+            return await commands.briefings(settings, runs=options.runs)
         case "sources":
             return await commands.check_sources(settings, options.persona)
         case _:
@@ -69,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("persona", help="code or country, for example CN-01")
     ask.add_argument("question")
     ask.add_argument("--brief", action="store_true", help="the short format")
+    briefings = commands_.add_parser("briefings", help="the scheduled briefings and their last runs")
+    briefings.add_argument("--runs", type=int, default=5, help="runs shown of each")
     sources = commands_.add_parser("sources", help="the personas' sources")
     check = sources.add_subparsers(dest="deed", required=True).add_parser(
         "check", help="ask each source once and print what lives"

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from bot import app
 from bot.assessment.engine import Assignment
 from bot.assessment.events import CardChanged, Finished, Part
+from bot.briefing_report import briefing_lines
 from bot.doctor import examine, print_findings
 from bot.errors import CountryAgentsError
 from bot.evidence.items import EvidenceDesk
@@ -39,13 +40,24 @@ from bot.scopes import (
 )
 from bot.settings import Settings
 from bot.source_report import checked_sources, source_line, summary_lines
+from bot.store.briefing_store import BriefingStore
+from bot.store.connection import open_redis
 from bot.store.errors import StoreError
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
 from personas.loader import load_personas
 from personas.persona import Persona
 
-__all__ = ["SANDBOX_PORT", "ask", "check_sources", "demo_workspace", "doctor", "sandbox", "serve"]
+__all__ = [
+    "SANDBOX_PORT",
+    "ask",
+    "briefings",
+    "check_sources",
+    "demo_workspace",
+    "doctor",
+    "sandbox",
+    "serve",
+]
 
 SANDBOX_PORT = 8370
 """Default port of the sandbox's page; any free one where it is taken."""
@@ -68,6 +80,24 @@ class NotAnsweredError(CountryAgentsError):
 async def serve(settings: Settings) -> int:
     """Run in the configured Slack workspace until interrupted."""
     await app.serve(settings)
+    return 0
+
+
+async def briefings(settings: Settings, *, runs: int) -> int:
+    """Print the briefings of all apps on this store, each with its last runs."""
+    async with AsyncExitStack() as stack:
+        url = await app.store_url(settings, stack)
+        redis = open_redis(url)
+        stack.push_async_callback(redis.aclose)
+        store = BriefingStore(redis)
+        count = 0
+        for app_id in await store.apps():
+            for armed in await store.briefings(app_id):
+                count += 1
+                last = await store.runs(app_id, armed.briefing.briefing_id, most=runs)
+                print("\n".join(briefing_lines(armed, last)))
+        if not count:
+            print("There are no briefings. People make them with /briefing in Slack.")
     return 0
 
 

@@ -26,8 +26,8 @@ MOST_AGENTS: Final = 6
 watch, remarks)."""
 
 ITEMS_CHARS: Final = 11_500
-"""Characters of all blocks at most: above 12,000 Slack refuses them (msg_blocks_too_long), and the closing line
-takes some. Longer briefings have fewer items an agent."""
+"""Characters of all blocks at most: above 12,000 Slack refuses them (msg_blocks_too_long), and the closing
+line takes some. Longer briefings have fewer items an agent."""
 
 REMARKS_CHARS: Final = 500
 """Characters of an agent's small print."""

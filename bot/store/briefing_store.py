@@ -148,6 +148,14 @@ class BriefingStore:
         found = [_armed(data, due) for data, due in records if data is not None]
         return sorted(found, key=lambda armed: (armed.briefing.channel, armed.briefing.briefing_id))
 
+    async def apps(self) -> list[str]:
+        """The apps that have or had briefings."""
+        pattern = self._keys("*").all
+        start, _, end = pattern.partition("*")
+        with translated("look for briefings"):
+            found = [str(key) async for key in self._redis.scan_iter(match=pattern, count=1_000)]
+        return sorted(key[len(start) : -len(end)] for key in found)
+
     # Running --------------------------------------------------------------------------------------------
 
     async def take(self, app_id: str, now: datetime, *, lease: timedelta, most: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot import commands
 from bot.commands import demo_workspace
 from bot.evidence.items import SourceFailure
 from bot.sandbox import WorkspaceConfig
@@ -233,3 +234,26 @@ def _office(desk: OpenDesk) -> Any:
 
 async def _briefings(desk: OpenDesk) -> list[Any]:
     return [armed.briefing for armed in await _office(desk).store.briefings(_office(desk).app_id)]
+
+
+async def test_the_operator_sees_the_last_runs(
+    valkey: RealValkey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``country-agents briefings``: identifiers, states and receipts, and no words of anybody."""
+    async with open_desk(valkey, workspace=workspace(), evidence=morning(1), script=briefing_answer) as desk:
+        assert await commands.briefings(desk.settings, runs=5) == 0
+        assert "There are no briefings" in capsys.readouterr().out
+        await schedule(desk)
+        await run(desk, "run now")
+        card, _ = await desk.until(lambda: posts(desk) if len(posts(desk)) == 2 else None)
+        async with asyncio.timeout(10):
+            while "posted  attempt 1" not in (said := await _printed(desk, capsys)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert f"{CHANNEL}/{card.ts}" in said
+        assert "magnets" not in said
+
+
+async def _printed(desk: OpenDesk, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    await commands.briefings(desk.settings, runs=5)
+    return capsys.readouterr().out
