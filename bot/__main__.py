@@ -1,4 +1,4 @@
-"""``country-agents serve | sandbox | doctor | ask | briefings | sources``: the command line."""
+"""The command line: ``country-agents serve``, ``sandbox``, ``doctor``, ``provision`` and the others."""
 # ruff: noqa: T201
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from bot import commands
 from bot.errors import CountryAgentsError
@@ -45,17 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _command(options: argparse.Namespace, settings: Settings) -> int:
     match options.command:
         case "serve":
-            return await commands.serve(settings)
+            deed = commands.serve(settings)
         case "sandbox":
-            return await commands.sandbox(settings, port=options.port)
+            deed = commands.sandbox(settings, port=options.port)
         case "doctor":
-            return await commands.doctor(settings)
+            deed = commands.doctor(settings)
         case "briefings":
-            return await commands.briefings(settings, runs=options.runs)
+            deed = commands.briefings(settings, runs=options.runs)
         case "sources":
-            return await commands.check_sources(settings, options.persona)
+            deed = commands.check_sources(settings, options.persona)
+        case "manifests":
+            deed = commands.manifests(settings, options.apps, options.to, address=options.address)
+        case "provision":
+            deed = commands.provision(settings, options.apps, options.to, address=options.address)
         case _:
-            return await commands.ask(settings, options.persona, options.question, brief=options.brief)
+            deed = commands.ask(settings, options.persona, options.question, brief=options.brief)
+    return await deed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +87,18 @@ def _parser() -> argparse.ArgumentParser:
         "check", help="ask each source once and print what lives"
     )
     check.add_argument("persona", nargs="?", help="only those of a code or country; all where left out")
+    manifests = commands_.add_parser("manifests", help="write the Slack manifest of each app")
+    provision = commands_.add_parser("provision", help="make the apps in Slack with a configuration token")
+    for command in (manifests, provision):
+        command.add_argument(
+            "apps", nargs="*", metavar="APP", help='"desk" or a code; the listed ones where left out'
+        )
+    manifests.add_argument("--to", type=Path, default=Path("manifests"), help="folder to write to")
+    provision.add_argument(
+        "--to", type=Path, default=Path("slack-apps"), help="folder for what Slack returns"
+    )
+    manifests.add_argument("--address", help="your https://…/slack/events, for HTTP")
+    provision.add_argument("--address", help="the same; Socket Mode where left out")
     return parser
 
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import structlog
 from pydantic import SecretStr
 
 from bot import app
+from bot.app_list import DESK, secret_references
 from bot.assessment.engine import Assignment
 from bot.assessment.events import CardChanged, Finished, Part
 from bot.briefing_report import briefing_lines
@@ -28,6 +29,9 @@ from bot.llm.local_server import LocalServer, Threads
 from bot.llm.port import ModelError
 from bot.llm.progress import TerminalProgress
 from bot.llm.weights import DEFAULT_WEIGHTS, load_specs, resolve
+from bot.manifests import EXAMPLE_ADDRESS
+from bot.provisioning import LIST, Unpaced, write_manifests
+from bot.provisioning import provision as provisioned
 from bot.sandbox import AppConfig, CommandConfig, MentionShortcut, Sandbox, ShortcutConfig, WorkspaceConfig
 from bot.scopes import (
     ASSESS_SHORTCUT,
@@ -38,7 +42,8 @@ from bot.scopes import (
     SHORTCUT_DOES,
     SHORTCUT_NAME,
 )
-from bot.settings import Settings
+from bot.settings import Settings, variable
+from bot.slack.api import SlackApi, slack_session
 from bot.source_report import checked_sources, source_line, summary_lines
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
@@ -55,6 +60,8 @@ __all__ = [
     "check_sources",
     "demo_workspace",
     "doctor",
+    "manifests",
+    "provision",
     "sandbox",
     "serve",
 ]
@@ -222,6 +229,45 @@ async def check_sources(settings: Settings, code: str | None) -> int:
         print(source_line(answer), flush=True)
     print("\n".join(summary_lines(answers, personas)))
     return 0 if any(not answer.reason for answer in answers) else 1
+
+
+async def manifests(settings: Settings, names: Sequence[str], folder: Path, *, address: str | None) -> int:
+    """Write the manifest of each app, for Socket Mode and for HTTP."""
+    desk = Desk(load_personas(settings.personas_dir))
+    where = address or EXAMPLE_ADDRESS
+    for path in write_manifests(_app_names(settings, names), desk, folder, address=where):
+        print(path)
+    return 0
+
+
+async def provision(settings: Settings, names: Sequence[str], folder: Path, *, address: str | None) -> int:
+    """Make the apps, and say what is left to do by hand."""
+    token = settings.slack_configuration_token
+    if token is None:
+        raise app.NotConfiguredError(
+            f"{variable('slack_configuration_token')} is not set. Make one at https://api.slack.com/apps, "
+            "Your App Configuration Tokens."
+        )
+    desk = Desk(load_personas(settings.personas_dir))
+    async with slack_session() as session:
+        api = SlackApi(token.get_secret_value(), Unpaced(), session, base_url=settings.slack_api_url)
+        async for made in provisioned(_app_names(settings, names), desk, api, folder, address=address):
+            print(f"{made.serves}: {made.app_id} {'made' if made.is_new else 'is there'}")
+            if made.missing:
+                print(f"  Install it: https://api.slack.com/apps/{made.app_id}/install-on-team")
+            for path in made.missing:
+                print(f"  Then put its {path.suffix[1:].replace('-', ' ')} into {path} (mode 0600)")
+    print(f"Then set {variable('apps_file')}={folder / LIST}")
+    return 0
+
+
+def _app_names(settings: Settings, names: Sequence[str]) -> list[str]:
+    """The apps named, or those of the list, or the desk's."""
+    if names:
+        return [name if name == DESK else name.upper() for name in names]
+    if settings.apps_file is not None:
+        return [str(entry.get("serves")) for entry in secret_references(settings.apps_file)]
+    return [DESK]
 
 
 @asynccontextmanager

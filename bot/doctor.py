@@ -11,16 +11,21 @@ import os
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 
 import aiohttp
 
+from bot.app_list import DESK, SlackAppConfig, app_list, settings_of
 from bot.findings import CLOCK_SKEW_SECONDS, Finding, Verdict, clock_is_off, print_findings
+from bot.model_stack import NotConfiguredError
 from bot.prices import PricesError, load_prices, price_findings
+from bot.scopes import DESK_SCOPES
 from bot.settings import Settings, unknown_variables, variable
 from bot.store.connection import probe
 from bot.store.embedded import EmbeddedStore
 from bot.store.errors import StoreError
 from bot.web_checks import ANSWER_SECONDS, check_bot_token, check_model, check_way_in
+from personas.desk import Desk
 from personas.loader import PersonaError, load_personas
 
 __all__ = ["Finding", "Verdict", "examine", "print_findings"]
@@ -43,12 +48,45 @@ async def examine(settings: Settings) -> list[Finding]:
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         parts = await asyncio.gather(
-            check_bot_token(session, settings),
-            check_way_in(session, settings),
+            _slack(session, settings),
             _store(settings),
             check_model(session, settings),
         )
     return [*findings, *(finding for part in parts for finding in part), *_prices(settings)]
+
+
+async def _slack(session: aiohttp.ClientSession, settings: Settings) -> list[Finding]:
+    """Token and way in of the app, or of each that is listed."""
+    if settings.apps_file is None:
+        token, way_in = await asyncio.gather(
+            check_bot_token(session, settings), check_way_in(session, settings)
+        )
+        return [*token, *way_in]
+    try:
+        configs = app_list(settings, Desk(load_personas(settings.personas_dir)))
+    except NotConfiguredError as error:
+        return [Finding("Slack apps", Verdict.FAIL, str(error), "Correct it in that file.")]
+    except PersonaError:
+        return []  # told already
+    parts = await asyncio.gather(*(_listed_app(session, config, settings) for config in configs))
+    found = [finding for part in parts for finding in part]
+    # All of them heard the same clock.
+    clocks = [finding for finding in found if finding.name == "clock"]
+    return [finding for finding in found if finding.name != "clock"] + clocks[:1]
+
+
+async def _listed_app(
+    session: aiohttp.ClientSession, config: SlackAppConfig, settings: Settings
+) -> list[Finding]:
+    own = settings_of(config, settings)
+    spared = frozenset[str]() if config.serves == DESK else DESK_SCOPES
+    token, way_in = await asyncio.gather(
+        check_bot_token(session, own, spared=spared), check_way_in(session, own)
+    )
+    return [
+        finding if finding.name == "clock" else replace(finding, name=f"{config.name}: {finding.name}")
+        for finding in (*token, *way_in)
+    ]
 
 
 def _prices(settings: Settings) -> list[Finding]:

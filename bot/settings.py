@@ -110,6 +110,10 @@ class Settings(BaseSettings):
         description="File that lists several Slack apps to be served by one process (see above); the three "
         "settings before stay unset then.",
     )
+    slack_configuration_token: SecretStr | None = Field(
+        default=None,
+        description="Configuration token (`xoxe.xoxp-…`, lives 12 hours). Needed by `provision` only.",
+    )
     slack_api_url: Annotated[str, AfterValidator(_with_slash)] = Field(
         default="https://slack.com/api/",
         description="Slack's Web API. GovSlack: `https://slack-gov.com/api/`.",

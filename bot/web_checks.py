@@ -58,8 +58,12 @@ class _NoAnswerError(Exception):
     """No HTTP answer; the text is a clause for a sentence."""
 
 
-async def check_bot_token(session: aiohttp.ClientSession, settings: Settings) -> list[Finding]:
-    """The bot token, what it may do, and Slack's clock: all from one ``auth.test``."""
+async def check_bot_token(
+    session: aiohttp.ClientSession, settings: Settings, *, spared: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """The bot token, what it may do, and Slack's clock: all from one ``auth.test``. ``spared``: required
+    scopes that this app does without; one that spares any needs none of the optional ones either.
+    """
     name = variable("slack_bot_token")
     if settings.slack_bot_token is None:
         return [
@@ -88,23 +92,25 @@ async def check_bot_token(session: aiohttp.ClientSession, settings: Settings) ->
     if not answer.body.get("bot_id"):
         advice = "Use the Bot User OAuth Token (xoxb-…), not a user's (xoxp-…)."
         found = [Finding("bot token", Verdict.FAIL, "This is a person's token, not the bot's.", advice)]
-    return [*found, _scopes(answer), *clock]
+    return [*found, _scopes(answer, spared), *clock]
 
 
-def _scopes(answer: _Answer) -> Finding:
+def _scopes(answer: _Answer, spared: frozenset[str]) -> Finding:
+    required = {scope: why for scope, why in REQUIRED_SCOPES.items() if scope not in spared}
+    optional = {} if spared else OPTIONAL_SCOPES
     header = answer.headers.get("x-oauth-scopes")
     if header is None:
         return Finding("scopes", Verdict.WARN, "Slack did not say which scopes are granted.")
     granted = {scope.strip() for scope in header.split(",") if scope.strip()}
-    missing = [f"{scope} (to {why})" for scope, why in REQUIRED_SCOPES.items() if scope not in granted]
+    missing = [f"{scope} (to {why})" for scope, why in required.items() if scope not in granted]
     if missing:
         advice = "Add them under OAuth & Permissions > Bot Token Scopes, then reinstall the app."
         return Finding("scopes", Verdict.FAIL, f"Not granted: {', '.join(missing)}.", advice)
-    refused = [f"{scope} (to {why})" for scope, why in OPTIONAL_SCOPES.items() if scope not in granted]
+    refused = [f"{scope} (to {why})" for scope, why in optional.items() if scope not in granted]
     spare = sorted(granted - {*REQUIRED_SCOPES, *OPTIONAL_SCOPES, AGENT_SCOPE})
     less = f"; optional and not granted: {', '.join(refused)}" if refused else ""
     more = f"; not needed by this app: {', '.join(spare)}" if spare else ""
-    said = f"All {len(REQUIRED_SCOPES)} needed scopes are granted{less}{more}."
+    said = f"All {len(required)} needed scopes are granted{less}{more}."
     return Finding("scopes", Verdict.OK, said)
 
 

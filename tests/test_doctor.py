@@ -6,7 +6,7 @@ import io
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.doctor import Finding, Verdict, examine, print_findings
 from bot.sandbox.config import AppConfig, WorkspaceConfig
 from bot.sandbox.server import Sandbox
-from bot.scopes import BOT_EVENTS, REQUIRED_SCOPES
+from bot.scopes import BOT_EVENTS, DESK_SCOPES, OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.settings import Settings
 from personas.loader import load_personas
 from tests.support.valkey import RealValkey
@@ -366,3 +366,37 @@ def test_the_report_has_a_line_for_each_finding_and_an_exit_code() -> None:
     assert print_findings([fine, bad], out) == 1
     assert "fail  bot token  Refused.\n                 → Copy it again.\n" in out.getvalue()
     assert "1 of 2 checks failed" in out.getvalue()
+
+
+async def test_each_listed_app_is_examined_by_its_own_name(
+    complete: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A persona's app needs no scope for commands; a wrong token is told of the app that has it."""
+    persona = replace(
+        AppConfig(),
+        app_id="A0CN",
+        bot_user_id="U0CN",
+        bot_id="B0CN",
+        bot_token="xoxb-cn",
+        app_token="xapp-cn",
+        scopes=tuple(set(REQUIRED_SCOPES) - DESK_SCOPES),
+    )
+    desk = AppConfig(scopes=(*REQUIRED_SCOPES, *OPTIONAL_SCOPES))
+    path = tmp_path / "apps.toml"
+    for name, value in (("D", desk.bot_token), ("E", desk.app_token), ("C", "xoxb-cn"), ("A", "xapp-cn")):
+        monkeypatch.setenv(f"TOKEN_{name}", value)
+    path.write_text(
+        '[[apps]]\nserves = "desk"\nid = "A0COUNTRY"\nbot_token = { env = "TOKEN_D" }\n'
+        'app_token = { env = "TOKEN_E" }\n[[apps]]\nserves = "CN-01"\nid = "A0CN"\n'
+        'bot_token = { env = "TOKEN_C" }\napp_token = { env = "TOKEN_A" }\n'
+    )
+    async with Sandbox(WorkspaceConfig(apps=(desk, persona))) as sandbox:
+        given = complete | {"slack_bot_token": None, "slack_app_token": None, "apps_file": path}
+        given["slack_api_url"] = sandbox.api_url
+        found = await findings(given)
+        assert [finding for finding in found if finding.verdict is not Verdict.OK] == []
+        assert {"desk: scopes", "CN-01: scopes", "CN-01: Socket Mode"} <= {item.name for item in found}
+        monkeypatch.setenv("TOKEN_C", "xoxb-wrong")
+        assert (await only_trouble(given)).name == "CN-01: bot token"
+        path.write_text("")
+        assert (await only_trouble(given)).name == "Slack apps"
