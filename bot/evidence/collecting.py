@@ -91,7 +91,7 @@ class Collecting:
         try:
             # Should reading it end this process, the next one finds the failure written already.
             await self._store.save_source_states(
-                {source.id: self._failed(state, "broke the program that reads", 0)}
+                {source.id: replace(self._failed(state, "broke the program that reads", 0), in_progress=True)}
             )
             outcome = await self._read(source, state)
             await self._store.save_source_states({source.id: outcome.state})

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import TracebackType
@@ -117,7 +118,7 @@ class ProcessDesk:
     def __init__(self, config: EvidenceConfig, personas: Iterable[Persona]) -> None:
         self._hello = {
             "op": "hello",
-            "config": config.to_json(),
+            "config": replace(config, owner=config.owner or uuid.uuid4().hex).to_json(),
             "personas": [persona.model_dump(by_alias=True, mode="json") for persona in personas],
         }
         self._ids = itertools.count(1)

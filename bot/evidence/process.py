@@ -137,7 +137,7 @@ async def _serve() -> None:
     structlog.contextvars.bind_contextvars(process="evidence")
     personas = [Persona.model_validate(each) for each in hello[0]["personas"]]
     sources = registry(personas)
-    owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    owner = config.owner or uuid.uuid4().hex
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(NAME_THREADS))
     async with AsyncExitStack() as stack:
         redis = open_redis(config.redis_url)

@@ -22,6 +22,8 @@ class EvidenceConfig:
     user_agent: str
     interval_seconds: float = 900.0
     loopback_allowed: bool = False
+    owner: str = ""
+    """Name under which sources are claimed: a process that follows on one that died goes on with its claims."""
     collect: bool = True
     """False: only what questions need is fetched."""
     host_pause_seconds: float = 1.0

@@ -183,10 +183,10 @@ class NewsStore:
                 await pipe.execute()
 
     async def claim(self, source_id: str, owner: str, *, seconds: float) -> bool:
-        """Take a source for fetching; False while somebody has it. The claim ends by itself."""
+        """Take a source for fetching; False while somebody else has it. The claim ends by itself."""
         with translated("claim a source"):
             key = self._keys.news_claim(source_id)
-            return bool(await self._redis.set(key, owner, nx=True, px=round(seconds * 1000)))
+            return bool(await self._hold(keys=[key], args=[owner, round(seconds * 1000)]))
 
     async def release(self, source_id: str, owner: str) -> None:
         """Give a source back that ``owner`` claimed."""
@@ -237,7 +237,7 @@ return 'new'
 """
 
 _HOLD = """
--- KEYS lease; ARGV owner, milliseconds.
+-- KEYS claim or lease; ARGV owner, milliseconds.
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

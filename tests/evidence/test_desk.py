@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from bot.evidence.protocol import EvidenceConfig
 from bot.turns import Question
 from personas.loader import load_personas
 from personas.persona import Persona, Source
-from tests.support.news_server import NewsServer, with_sources
+from tests.support.news_server import NewsServer, Page, with_sources
 from tests.support.valkey import RealValkey, keys_without_ttl
 
 CHINA, *OTHERS = load_personas()
@@ -89,3 +91,77 @@ async def test_newsrooms_in_eight_languages_are_read_and_the_sick_ones_are_told(
         ]
         assert "zh-Hans" in {item.language for item in chinese.items}
     assert await keys_without_ttl(redis, f"{namespace}:*") == []
+
+
+async def test_a_link_in_the_question_is_read_and_comes_first(
+    news: NewsServer, valkey: RealValkey, namespace: str
+) -> None:
+    """The article behind it, under its host’s name; one that leads into a private network is told."""
+    news.publish()
+    async with room(news, valkey, namespace, (), collect=False) as desk_room:
+        found = await desk_room.whole(
+            f"What of <{news.url}/en/truce-extended?utm_source=x|this> and http://169.254.169.254/latest ?"
+        )
+        first = found.items[0]
+        assert first.url == f"{news.url}/en/truce-extended"
+        assert first.source_class is SourceClass.LINKED
+        assert "working days on average" in first.text
+        assert [failure.reason for failure in found.failures] == ["its address leads into a private network"]
+
+
+async def test_stored_news_answers_at_once_and_reads_nothing(
+    news: NewsServer, valkey: RealValkey, namespace: str
+) -> None:
+    """The second question finds what the first one's reading left in the store; the sick are left alone."""
+    async with room(news, valkey, namespace, news.publish(), collect=False) as desk_room:
+        await desk_room.whole()
+        asked = len(news.requests)
+        request = EvidenceRequest("t2", desk_room.persona, Question(QUESTION), datetime.now(UTC))
+        retrieval = desk_room.desk.begin(request)
+        found = await retrieval.first(SECONDS)
+        await retrieval.aclose()
+        assert len(found.items) >= 4
+        assert found.searching == ""
+        assert len(news.requests) == asked
+        assert {failure.name for failure in found.failures} == {
+            "Gone Gazette",
+            "Portal in place of a feed",
+            "Sleeping Sentinel",
+        }
+
+
+async def test_the_process_is_started_again_and_a_question_waits_for_it(
+    news: NewsServer, valkey: RealValkey, namespace: str
+) -> None:
+    """After a kill -9 the search under way ends with what it had, and says so; the next finds the store."""
+    news.pages["/slow-never.rss"] = Page(delay_seconds=float("inf"))
+    healthy = news.publish()[0]
+    sources = (healthy, news.source("/slow-never.rss", "Never"))
+    async with room(news, valkey, namespace, sources, collect=False, fetch_seconds=60.0) as desk_room:
+        request = EvidenceRequest("t1", desk_room.persona, Question(QUESTION), datetime.now(UTC))
+        retrieval = desk_room.desk.begin(request)
+        await news.until(lambda: news.asked("/slow-never.rss") > 0)
+        first = desk_room.desk.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        ended = await retrieval.whole(SECONDS)
+        assert ended.searching == ""
+        assert "the process that searches it ended" in {failure.reason for failure in ended.failures}
+        await retrieval.aclose()
+        again = desk_room.desk.begin(request)
+        while "Daily" in (found := await again.whole(0.1)).searching or not found.stored_items:
+            assert found.searching
+        assert any("export control truce" in item.title for item in found.items)
+        assert desk_room.desk.pid not in {None, first}
+        await again.aclose()
+
+
+async def test_the_collector_reads_without_a_question(
+    news: NewsServer, valkey: RealValkey, redis: Redis, namespace: str
+) -> None:
+    """In the background, every source; when the desk ends it gives the lease back at once."""
+    sources = news.publish()[:4]
+    async with room(news, valkey, namespace, sources):
+        await news.until(lambda: all(news.asked(path) for path in ("/en.rss", "/agency.atom", "/zh.rss")))
+        assert await redis.exists(f"{namespace}:{{news}}:collector")
+    assert not await redis.exists(f"{namespace}:{{news}}:collector")

@@ -1,0 +1,124 @@
+"""From newsrooms in eight languages to links in the thread: the real collector, process and store."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.evidence.desk import ProcessDesk
+from bot.evidence.protocol import EvidenceConfig
+from bot.settings import Settings
+from personas.loader import load_personas
+from tests.scenarios.test_answers import assert_is_an_assessment
+from tests.scenarios.test_command_line import country_agents
+from tests.support.citing_script import citing
+from tests.support.desk import open_desk, words_of
+from tests.support.model_server import serve_model
+from tests.support.news_server import NewsServer, serve_news, with_sources
+from tests.support.seed_script import QUESTION
+from tests.support.valkey import RealValkey
+
+PERSONAS = Path(sys.modules[load_personas.__module__].__file__ or "").parent
+LINK = re.compile(r"\]\((\w+:[^)]*)\)")
+FACTS = (
+    "- The truce on export controls of rare earths goes on, the source reports [S2].\n"
+    "- Both sides confirmed it after their talks, another one reports [S3].\n"
+    "- A third one describes the same agreement in its own words [S4].\n"
+)
+
+
+@asynccontextmanager
+async def a_desk_of(news: NewsServer, valkey: RealValkey) -> AsyncIterator[ProcessDesk]:
+    """An evidence process whose China agent reads this server; it asks only for questions."""
+    china, *others = load_personas()
+    config = EvidenceConfig(
+        redis_url=valkey.url,
+        user_agent="country-agents-test/1",
+        loopback_allowed=True,
+        collect=False,
+        host_pause_seconds=0.0,
+        fetch_seconds=3.0,
+    )
+    everybody = [with_sources(china, news.publish()), *(with_sources(other, ()) for other in others)]
+    async with ProcessDesk(config, everybody) as desk:
+        yield desk
+
+
+async def test_an_assessment_cites_newsrooms_that_were_read_for_it(valkey: RealValkey) -> None:
+    """An empty store: the sources are read while the card says so; the text links to them and to nothing
+    else, the footer lists publisher, date and class, the card counts them and names the sick ones.
+    """
+    async with (
+        serve_news() as news,
+        a_desk_of(news, valkey) as evidence,
+        open_desk(valkey, script=citing(FACTS), evidence=evidence, search_seconds=20) as desk,
+    ):
+        ts = await desk.ask()
+        await desk.answered(ts)
+        assert_is_an_assessment(desk, ts)
+        footer = words_of(desk.of_kind(ts, "footer")[0])
+        links = set(LINK.findall(desk.text(ts))) | set(LINK.findall(footer))
+        assert len(links) >= 3
+        assert all(link.startswith((news.url, news.sick_url)) for link in links)
+        card = words_of(desk.of_kind(ts, "card")[0])
+        assert re.search(r"\d+ sources · \d+ independent", card)
+        # The one that never answers is not waited for: what was read meanwhile is enough to begin with.
+        assert re.search(r"[23] of 14 sources could not be read", card)
+        assert "Gone Gazette (answered with HTTP 404)" in card
+        prompts = "\n".join(map(str, desk.model.requests))
+        assert "rare earth export controls will run until" in prompts
+        assert "商务部" in prompts
+
+
+async def test_ask_and_sources_check_read_the_sources_of_a_persona_folder(
+    tmp_path: Path, valkey: RealValkey
+) -> None:
+    """As an operator sets it up: a folder of persona files, a store, and the switch for this machine."""
+    async with serve_news() as news, serve_model(citing(FACTS)) as model:
+        folder = personas_reading(news, tmp_path / "personas")
+        settings = Settings.load(
+            model_url=model.url,
+            model_key=model.key,
+            model="scripted",
+            data_dir=tmp_path,
+            redis_url=valkey.url,
+            personas_dir=folder,
+            evidence=True,
+            evidence_loopback=True,
+            search_seconds=20,
+        )
+        checked = await country_agents("sources", "check", "CN-01", settings=settings)
+        assert checked.code == 0, checked.err
+        assert re.search(
+            r"^live +CN-01  Daily Ledger \(feed, independent, ledger, en, B\): 5 items", checked.out, re.M
+        )
+        assert "dead   CN-01  Gone Gazette (feed, web search, F): answered with HTTP 404" in checked.out
+        assert "CN-01: 2 of 3 sources live, of 2 owner groups" in checked.out
+        ended = await country_agents("ask", "CN-01", QUESTION, settings=settings)
+        assert ended.code == 0, ended.err
+        assert set(LINK.findall(ended.out)) <= set(map(news.url.__add__, news.pages))
+        assert f"[2]({news.url}/en/" in ended.out
+        assert "1 of 3 sources could not be read: Gone Gazette" in ended.err
+
+
+def personas_reading(news: NewsServer, folder: Path) -> Path:
+    """The desk's own files, in which only China's lists sources that are read: three of this server."""
+    folder.mkdir()
+    published = {source.name: source for source in news.publish()}
+    for path in sorted(PERSONAS.glob("*.toml")):
+        text, _, _ = path.read_text(encoding="utf-8").partition("[[sources]]")
+        names = ("Daily Ledger", "State Daily", "Gone Gazette") if path.stem == "cn-01" else ()
+        rows: list[dict[str, Any]] = [
+            published[name].model_dump(by_alias=True, mode="json", exclude_none=True, exclude_defaults=True)
+            for name in names
+        ] or [{"name": "None", "url": "https://none.example/", "kind": "rss", "status": "dead"}]
+        for row in rows:
+            text += "[[sources]]\n" + "".join(f'{key} = "{value}"\n' for key, value in row.items())
+        assert tomllib.loads(text)
+        (folder / path.name).write_text(text, encoding="utf-8")
+    return folder
