@@ -23,7 +23,7 @@ class EvidenceConfig:
     interval_seconds: float = 900.0
     loopback_allowed: bool = False
     owner: str = ""
-    """Name under which sources are claimed: a process that follows on one that died goes on with its claims."""
+    """Under this name sources are claimed: a process that follows on a dead one goes on with its claims."""
     collect: bool = True
     """False: only what questions need is fetched."""
     host_pause_seconds: float = 1.0
