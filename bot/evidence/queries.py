@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from bot.evidence.languages import detected_language, primary
 from bot.evidence.phrases import PhraseTable, Unit, units
 from bot.evidence.ranking import Aspect, Concept, Ranked
 from bot.evidence.segmentation import GRAM_LENGTH, Script, main_script
@@ -27,7 +28,9 @@ READ_CHARACTERS: Final = 4_000
 """Of a question and of what was forwarded with it: the rest adds words, not subjects."""
 
 LANGUAGES_READ: Final = ("en",)
-"""Searched beside the persona's and the parties' own languages: every persona has sources in English."""
+"""Searched beside the question's, the persona's and the parties' own languages: every persona has sources in
+English.
+"""
 
 WEIGHT_TERM: Final = 1.5
 """Of a glossary term or an institution: whoever writes that means that."""
@@ -97,6 +100,10 @@ class SearchQuery:
         """Positions of the concepts that tell of a change since."""
         return frozenset(at for at, each in enumerate(self.concepts) if each.aspect is Aspect.CHANGE)
 
+    def topics_in(self, document: Ranked) -> int:
+        """How many things that the question is about a document speaks of."""
+        return sum(self.concepts[at].aspect is Aspect.TOPIC for at in document.concepts)
+
     def parties_in(self, document: Ranked) -> int:
         """How many of the parties that were looked for a document names, or is from."""
         named = [at for at, each in enumerate(self.concepts) if each.aspect is Aspect.PARTY]
@@ -139,7 +146,7 @@ class QueryBuilder:
         text = _readable(question.text)
         forwarded = _readable("\n".join(quoted.text for quoted in question.quoted))
         parties = self.parties(question, persona)
-        languages = self._languages(persona, parties)
+        languages = self._languages(text, persona, parties)
         terms = self._terms(persona, parties)
         reading = _Reading(self._vocabulary, self._topics, self._countries, terms, languages)
         headline = _HEADLINE.match(text)
@@ -176,12 +183,13 @@ class QueryBuilder:
 
     def _languages_of(self, country: str) -> tuple[str, ...]:
         persona = self._personas.get(country)
-        return tuple(dict.fromkeys(_language(tag) for tag in persona.languages)) if persona else ()
+        return tuple(dict.fromkeys(primary(tag) for tag in persona.languages)) if persona else ()
 
-    def _languages(self, persona: Persona, parties: Sequence[Party]) -> tuple[str, ...]:
-        own = [_language(tag) for tag in persona.languages]
+    def _languages(self, text: str, persona: Persona, parties: Sequence[Party]) -> tuple[str, ...]:
+        asked = [primary(detected_language(text))]
+        own = [primary(tag) for tag in persona.languages]
         others = [language for party in parties[:PARTIES_LOOKED_FOR] for language in party.languages]
-        return tuple(dict.fromkeys([*own, *others, *LANGUAGES_READ]))
+        return tuple(dict.fromkeys([*own, *others, *LANGUAGES_READ, *asked]))
 
     def _terms(self, persona: Persona, parties: Sequence[Party]) -> PhraseTable[_Named]:
         """Glossary and institutions of the persona and of the parties that the desk knows."""
@@ -287,7 +295,7 @@ class _Reading:
                 for offset, unit in enumerate(run):
                     if not self._says_nothing(unit):
                         weight = WEIGHT_NUMBER if script is Script.DIGITS else 1.0
-                        yield _Found((unit.text,), weight, start + offset)
+                        yield _Found(tuple(_variants(unit)), weight, start + offset)
 
     def _says_nothing(self, unit: Unit) -> bool:
         if unit.key in self._vocabulary.stopwords or unit.text in self._vocabulary.stopwords:
@@ -356,10 +364,6 @@ def _choices(name: str) -> Iterator[str]:
             yield plain
 
 
-def _language(tag: str) -> str:
-    return tag.split("-", maxsplit=1)[0].lower()
-
-
 def _readable(text: str) -> str:
     return _MARKUP.sub(" ", _LINK.sub(" ", text[:READ_CHARACTERS]))
 
@@ -376,6 +380,15 @@ def _runs(left: Sequence[Unit | None]) -> Iterator[tuple[int, list[Unit]]]:
             if not run:
                 start = at
             run.append(unit)
+
+
+def _variants(unit: Unit) -> Iterator[str]:
+    """A word, and in Arabic what it is if its first letter is one of the prepositions that are written onto
+    it: the index cannot know, since as many words begin with that letter.
+    """
+    yield unit.text
+    if unit.script is Script.ARABIC and len(unit.text) > 4 and unit.text[0] in "لبك":
+        yield unit.text[1:]
 
 
 def _written(run: Iterable[Unit]) -> str:

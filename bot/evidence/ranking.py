@@ -88,6 +88,8 @@ class Ranked:
     """The same, but of everything that was asked for."""
     asked: int
     """Concepts that could have been in it, those of ``coverage``."""
+    script: Script
+    """What most of its title and summary is written in."""
     concepts: frozenset[int]
     """Which of the query's concepts it has, by position."""
 
@@ -172,7 +174,8 @@ class Index:
             if item.published_at is not None and item.published_at > as_of:
                 continue
             weight = sum(values[number] for number in scores if number in telling)
-            expected = sayable[self._scripts[row]]
+            script = self._scripts[row]
+            expected = sayable[script]
             possible = sum(values[number] for number in expected)
             ranked.append(
                 Ranked(
@@ -181,6 +184,7 @@ class Index:
                     coverage=min(1.0, weight / possible) if possible else 0.0,
                     share=weight / whole if whole else 0.0,
                     asked=len(expected),
+                    script=script,
                     concepts=frozenset(scores),
                 )
             )

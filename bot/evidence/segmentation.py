@@ -225,8 +225,13 @@ def _worn_down(affix: re.Pattern[str], word: str) -> str:
     return word
 
 
+SHORTEST_STEMMED: Final = 4
+"""Letters of a Russian word from which it has an ending: “ИИ”, artificial intelligence, is not “и”, and."""
+
+
 def _russian(word: str) -> str:
-    return _snowball("russian")(word.replace("ё", "е"))
+    word = word.replace("ё", "е")
+    return _snowball("russian")(word) if len(word) >= SHORTEST_STEMMED else word
 
 
 def _english(word: str) -> str:

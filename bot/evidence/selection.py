@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.evidence.queries import PARTIES_LOOKED_FOR, Party, SearchQuery
 from bot.evidence.ranking import Ranked
-from bot.evidence.segmentation import tokens
+from bot.evidence.segmentation import Script, tokens
 from bot.evidence.stored import StoredItem
 
 __all__ = ["freshness", "relevant", "select"]
@@ -35,7 +35,13 @@ truce somewhere every week.
 LEAST_SHARE: Final = 0.08
 """Of everything that was asked: a text in another script may cover all it could: one common word."""
 LEAST_OF_BEST: Final = 0.2
-"""Relevance, as a share of that of the best document: far below it is the noise of common words."""
+"""Relevance, as a share of that of the best document in the same script: far below it is the noise of common
+words.
+"""
+TRANSLATION_BOOST: Final = 0.25
+"""Power of the share of a question that can be said in a document's script, by which its relevance is
+divided: a Chinese report cannot hold the English words of the question that no table translates.
+"""
 RELAXED: Final = 0.5
 """Of these floors, for a document of a party that would have no voice otherwise."""
 
@@ -100,9 +106,12 @@ def relevant(
         for document in ranked
         if document.coverage >= floor * _needed_coverage(document, query)
         and document.share >= floor * LEAST_SHARE
+        and not _is_elsewhere(document, query)
     ]
-    best = max((document.relevance for document in about), default=0.0)
-    return [document for document in about if document.relevance >= of_best * best]
+    best: dict[Script, float] = {}
+    for document in about:
+        best[document.script] = max(best.get(document.script, 0.0), document.relevance)
+    return [document for document in about if document.relevance >= of_best * best[document.script]]
 
 
 def freshness(item: StoredItem, as_of: datetime) -> float:
@@ -119,9 +128,16 @@ def _needed_coverage(document: Ranked, query: SearchQuery) -> float:
     return needed * (1 + (PARTIES_MISSING - 1) * missing)
 
 
+def _is_elsewhere(document: Ranked, query: SearchQuery) -> bool:
+    """Whether a document has one word in common with a question about several countries, and names none."""
+    return len(query.parties) > 1 and not query.parties_in(document) and query.topics_in(document) < 2
+
+
 def _by_use(documents: Iterable[Ranked], as_of: datetime) -> list[Ranked]:
     def use(document: Ranked) -> tuple[float, str]:
-        return -document.relevance * freshness(document.item, as_of), document.item.id
+        sayable = document.share / document.coverage if document.coverage else 1.0
+        relevance = document.relevance / sayable**TRANSLATION_BOOST
+        return -relevance * freshness(document.item, as_of), document.item.id
 
     return sorted(documents, key=use)
 
