@@ -77,8 +77,9 @@ async def test_a_signed_event_is_acknowledged_after_its_handler(served: tuple[st
         {"X-Slack-Request-Timestamp": "soon"},
         {"X-Slack-Request-Timestamp": "-1"},
         {"X-Slack-Request-Timestamp": ""},
+        {"X-Slack-Request-Timestamp": "9" * 5000},
     ],
-    ids=["signature", "words", "negative", "none"],
+    ids=["signature", "words", "negative", "none", "endless"],
 )
 async def test_what_slack_did_not_sign_is_refused(
     served: tuple[str, list[Any]], change: dict[str, str]
@@ -122,3 +123,15 @@ async def test_bolts_own_variables_change_nothing(monkeypatch: pytest.MonkeyPatc
     app = an_app()
     assert app.oauth_flow is None
     assert app.installation_store is None
+
+
+@pytest.mark.parametrize("body", [b"payload=%7B", b"payload=[]", b"{", b"\xff", b""], ids=repr)
+async def test_what_slack_did_not_sign_is_not_even_read(served: tuple[str, list[Any]], body: bytes) -> None:
+    """Bolt parses before it verifies, and falls over what is no JSON."""
+    url, _ = served
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Slack-Request-Timestamp": "1"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url + EVENTS_PATH, data=body, headers=headers) as response,
+    ):
+        assert response.status == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,18 @@ from bot.commands import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from bot.sandbox.messages import Message
 from bot.sandbox.records import View
-from tests.support.desk import CHANNEL, PERSONAS, OpenDesk, buttons_of, kind_of, open_desk, words_of
+from tests.support.desk import (
+    CHANNEL,
+    PERSONAS,
+    OpenDesk,
+    ServeProcess,
+    at_work,
+    buttons_of,
+    connected,
+    kind_of,
+    open_desk,
+    words_of,
+)
 from tests.support.valkey import RealValkey
 
 RANDOM, LEADS = "C0RANDOM", "C0LEADS"
@@ -232,3 +244,32 @@ async def test_a_message_is_assessed_from_its_menu(valkey: RealValkey) -> None:
         assert "Kim Ostrowski" in words_of(asked)
         await desk.answered(ts)
         assert "Beijing suspends the export controls." in desk.model.requests[0].context
+
+
+async def test_a_question_is_posted_once_though_slacks_answer_was_lost(valkey: RealValkey) -> None:
+    """It is looked for before it is posted again."""
+    async with open_desk(valkey, workspace=workspace()) as desk:
+        desk.sandbox.fail_next("chat.postMessage", drop="after")
+        await run(desk, "brief CN What now?")
+        asked = await question(desk)
+        await desk.answered(asked.ts)
+        assert len(questions(desk)) == 1
+
+
+async def test_a_question_survives_the_death_of_who_took_it(valkey: RealValkey) -> None:
+    """Slack delivers a command once; whoever works next posts and answers it."""
+    async with open_desk(valkey, workspace=workspace(), running=False) as desk:
+        desk.sandbox.fail_next("chat.postMessage", delay_seconds=30.0)
+        first = await ServeProcess.start(desk.settings)
+        try:
+            await connected(desk.sandbox, desk.settings)
+            await run(desk, "brief CN What now?")
+            async with asyncio.timeout(20):
+                while not [key async for key in desk.redis.scan_iter("assess:*:running")]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            await first.kill()
+        async with at_work(desk):
+            asked = await question(desk)
+            await desk.answered(asked.ts, seconds=40)
+            assert len(questions(desk)) == 1
