@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -31,11 +33,17 @@ ARTICLES_A_VISIT = 8
 """Article pages fetched after one reading of a source, in its order: eight seconds, with one between two
 requests. A listing's other articles follow at its next readings; a feed's keep what the feed says."""
 
+ARTICLES_SECONDS = 60.0
+"""No further article is begun after this time: a slow server must not hold a source longer than its claim."""
+
 THIN_CHARS = 220
 """A feed's text below this is a teaser of two sentences: then the article is fetched."""
 
 OLDEST = timedelta(days=60)
 """Published earlier, a document that a feed still lists is an archive's, and is left out."""
+
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Han, kana and Hangul say in a third of the characters what Latin letters say."""
 
 CLAIM_SECONDS = 90.0
 """How long a source is ours at most: a fetch, eight articles and their pauses."""
@@ -130,12 +138,14 @@ class Collecting:
         fresh = await self._unknown(items)
         # Stored before the articles come: what a feed says is worth having at once.
         added = await self._store.add(items if source.kind == "feed" else [])
-        more = await self._with_articles(source, fresh)
-        if more:
-            later = await self._store.add(more)
+        wanted = [item for item in fresh if source.kind == "listing" or _is_thin(item)]
+        async for item in self._with_articles(source, wanted[: self._articles]):
+            later = await self._store.add([item])
             added = Added(
                 added.new + later.new, added.fuller + later.fuller, added.twins + later.twins, added.known
             )
+        if source.kind == "listing" and len(wanted) > self._articles:
+            fetched = replace(fetched, etag="", last_modified="")  # its other articles are still to be read
         log.info("source.read", source=source.name, entries=len(entries), new=added.new, twins=added.twins)
         note = language_note(source, entries)
         return Outcome(source, self._succeeded(state, len(entries), note, fetched), added)
@@ -171,16 +181,19 @@ class Collecting:
         known = await self._store.known(item.id for item in items)
         return [item for item in items if item.id not in known]
 
-    async def _with_articles(self, source: ReadSource, thin: Sequence[StoredItem]) -> list[StoredItem]:
-        """These with the text of their pages."""
-        found = []
-        for item in thin:
+    async def _with_articles(
+        self, source: ReadSource, items: Sequence[StoredItem]
+    ) -> AsyncIterator[StoredItem]:
+        """These with the text of their pages, as they come."""
+        until = time.monotonic() + ARTICLES_SECONDS
+        for item in items:
+            if time.monotonic() > until:
+                return
             read = await self.article(item.url, language=source.language)
             if isinstance(read, CleanEntry):
-                found.append(_joined(item, read, self._clock()))
+                yield _joined(item, read, self._clock())
             elif source.kind == "listing":
-                found.append(item)  # its headline and date are worth something
-        return found
+                yield item  # its headline and date are worth something
 
     async def article(self, url: str, *, language: str = "") -> CleanEntry | str:
         """The article at an address, or why it cannot be read."""
@@ -244,6 +257,11 @@ def _joined(item: StoredItem, article: CleanEntry, now: datetime) -> StoredItem:
         language=article.language or item.language,
         quarantined=item.quarantined + article.quarantined,
     )
+
+
+def _is_thin(item: StoredItem) -> bool:
+    """Whether a feed says so little of a document that its page is worth a request."""
+    return len(item.body or item.summary) < THIN_CHARS // (3 if _WIDE.search(item.title) else 1)
 
 
 def language_note(source: ReadSource, entries: Sequence[CleanEntry]) -> str:

@@ -25,7 +25,7 @@ from personas.loader import load_personas
 from personas.persona import Source
 from tests.support.hostile_corpus import hostile_pages, hostile_texts
 from tests.support.news_server import NewsServer, Page, with_sources
-from tests.support.news_stories import STORIES, rss
+from tests.support.news_stories import STORIES, Story, article_page, listing_page, rss
 from tests.support.valkey import keys_without_ttl
 
 CHINA = load_personas()[0]
@@ -239,3 +239,36 @@ async def test_a_reading_process_that_dies_costs_one_document(news: NewsServer) 
         assert reader.pid not in {None, first}
     finally:
         await reader.aclose()
+
+
+async def test_a_visit_fetches_a_few_articles_and_only_where_the_source_says_little(
+    news: NewsServer, redis: Redis, namespace: str
+) -> None:
+    """Eight pages of a feed of teasers, none of one that says enough; a listing's others at its next turn."""
+    teasers = [
+        Story(f"teaser-{n}", f"Teaser number {n} of {n * 7} on trade talks", "Short.", 1) for n in range(12)
+    ]
+    full = [
+        Story(f"full-{n}", f"Report number {n} of {n * 7} on trade talks", "Words. " * 60, 1)
+        for n in range(12)
+    ]
+    news.pages["/teasers.rss"] = Page(rss(teasers, news.url, NOW))
+    news.pages["/full.rss"] = Page(rss(full, news.url, NOW))
+    news.pages["/list/"] = Page(listing_page(full, f"{news.url}/list", NOW), "text/html")
+    for story in teasers:
+        news.pages[f"/{story.slug}"] = Page(
+            article_page(replace(story, summary="Whole text. " * 30), NOW), "text/html"
+        )
+    listing = news.source("/list/", "Ministry", kind="html_listing", links=r"t\d{8}_\d+\.html")
+    async with at_desk(redis, namespace) as desk:
+        await desk.read(news.source("/teasers.rss", "Teasers"))
+        assert sum("/teaser-" in request.path for request in news.requests) == 8
+        assert sum("Whole text." in item.body for item in await desk.items()) == 8
+        await desk.read(listing)
+        pages = [request.path for request in news.requests if request.path.startswith("/list/t")]
+        assert len(pages) == 8
+        await desk.read(listing)
+        pages = [request.path for request in news.requests if request.path.startswith("/list/t")]
+        assert len(set(pages)) == len(pages) == 12
+        await desk.read(news.source("/full.rss", "Full"))
+        assert not any("/full-" in request.path for request in news.requests)
