@@ -1,8 +1,8 @@
 """``make bench``: all benchmarks, as a table and as ``build/bench.json``.
 
-    python -m tests.benchmarks [--quick] [--only alone repairs tiers cpu collector]
+    python -m tests.benchmarks [--quick] [--only alone repairs tiers cpu collector briefings]
 
-Takes seven minutes; ``--quick`` measures everything once. Run it on a machine that does nothing else: model
+Takes fifteen minutes; ``--quick`` measures everything once. Run it on a machine that does nothing else: model
 server, sandbox and app share its cores with whatever runs there.
 """
 
@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import collecting, cpu_per_token
+from tests.benchmarks import briefings, collecting, cpu_per_token
 from tests.benchmarks.assessments import (
     SINGLE_STREAM_SECONDS,
     Answer,
@@ -31,7 +31,7 @@ from tests.benchmarks.watching import viewer
 __all__ = ["main"]
 
 RESULT = Path(__file__).parents[2] / "build" / "bench.json"
-PARTS = ("cpu", "collector", "alone", "repairs", "tiers")
+PARTS = ("cpu", "collector", "alone", "repairs", "tiers", "briefings")
 CROWD = 20
 """Assessments at once (issue 2, Speed)."""
 RUNS = {"alone": 5, "repairs": 2, "tiers": 3, "collector": 40}
@@ -207,6 +207,8 @@ async def _measure(parts: Sequence[str], *, quick: bool) -> list[Row]:
             rows += await cpu_per_token.measure()
         elif part == "collector":
             rows += await collecting.measure(max(runs, 5))
+        elif part == "briefings":
+            rows += await briefings.measure()
         else:
             rows += await {"alone": _alone, "repairs": _repairs, "tiers": _tiers}[part](runs)
     return [*rows, *_against_sdk(rows)]
