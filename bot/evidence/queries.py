@@ -333,6 +333,9 @@ def _country_table(vocabulary: Vocabulary, personas: Iterable[Persona]) -> Phras
     for country, names in vocabulary.countries.items():
         for name in itertools.chain.from_iterable(names.values()):
             table.add(name, (country,))
+    for topic, country in vocabulary.leaders.items():
+        for name in itertools.chain.from_iterable(vocabulary.topics[topic].values()):
+            table.add(name, (country,))
     for persona in personas:
         for name in persona.names:
             table.add(name, (persona.iso,))

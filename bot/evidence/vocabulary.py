@@ -18,6 +18,9 @@ UNSPACED: Final = ("zh", "ja", "th")
 
 GENERAL: Final = "general"
 """The mark of a topic that is seldom what a question is about."""
+STANDS_FOR: Final = "stands_for"
+"""The mark of a topic that is a person, named in place of a country."""
+MARKS: Final = (GENERAL, STANDS_FOR)
 
 _HERE: Final = Path(__file__).parent
 
@@ -33,6 +36,8 @@ class Vocabulary:
     topics: Mapping[str, Mapping[str, tuple[str, ...]]]
     general: frozenset[str]
     """Topics that half of the news speaks of."""
+    leaders: Mapping[str, str]
+    """Topics that are people: the country they are named for."""
     developments: Mapping[str, tuple[str, ...]]
     """By language: how newsrooms say that something has changed since."""
     stopwords: frozenset[str]
@@ -54,10 +59,11 @@ def read_vocabulary() -> Vocabulary:
         },
         short_names={iso: entry["short"] for iso, entry in countries.items() if "short" in entry},
         topics={
-            topic: {language: tuple(names) for language, names in entry.items() if language != GENERAL}
+            topic: {language: tuple(names) for language, names in entry.items() if language not in MARKS}
             for topic, entry in topics.items()
         },
         general=frozenset(topic for topic, entry in topics.items() if entry.get(GENERAL)),
+        leaders={topic: entry[STANDS_FOR] for topic, entry in topics.items() if STANDS_FOR in entry},
         developments={language: tuple(words) for language, words in _table("developments").items()},
         stopwords=frozenset(
             word for language, text in words.items() if language not in UNSPACED for word in _words(text)

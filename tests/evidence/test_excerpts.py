@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.evidence.excerpts import MOST_TOKENS, Excerpter, estimated_tokens, shares, text_of
@@ -69,6 +69,7 @@ def test_a_summary_that_the_body_repeats_is_not_said_twice() -> None:
     assert text_of(stored("Only a title")) == "Only a title"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2_000), st.integers(min_value=20, max_value=200))
 def test_no_text_breaks_the_budget(text: str, budget: int) -> None:
     """Any text is cut to any budget."""

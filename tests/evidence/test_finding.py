@@ -228,6 +228,13 @@ def test_a_pasted_article_finds_what_it_is_about() -> None:
     assert titles(found([item, *NOISE], article))[0] == item.title
 
 
+def test_a_leader_stands_for_his_country() -> None:
+    """“Modi and Trump” is about India and the United States, and asks the sources of both."""
+    question = Question("Modi and Trump: will the trade deal be signed?")
+    assert [party.country for party in BUILDER.parties(question, PERSONAS["IN-01"])] == ["IN", "US"]
+    assert BUILDER.desk_codes(question, PERSONAS["IN-01"]) == ("IN-01", "US-01")
+
+
 def test_nothing_relevant_is_nothing() -> None:
     """No document is shown because it is the least irrelevant."""
     assert found(NOISE, "What does the Antarctic krill quota mean for Norway?").items == ()

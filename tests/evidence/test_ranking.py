@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.evidence.items import SourceClass
@@ -121,6 +121,7 @@ def _dates(item: StoredItem) -> dict[str, object]:
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), max_size=5), st.text(), st.text())
 def test_any_text_can_be_stored_and_asked_for(phrases: list[str], title: str, body: str) -> None:
     """No text of a document or a question breaks the index, and a document is found by its own title."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.evidence.segmentation import Script, main_script, pieces, tokens
@@ -78,6 +78,7 @@ def test_a_text_knows_how_it_is_written() -> None:
     assert [piece.script for piece in pieces("미국 ไทย 中国")] == [Script.HANGUL, Script.THAI, Script.HAN]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_tokens_fit_for_a_query(text: str) -> None:
     """Never an error, and nothing in a token that could end it: no space, no quotation mark, no control."""
@@ -87,6 +88,7 @@ def test_any_text_has_tokens_fit_for_a_query(text: str) -> None:
         assert not set(token) & set(" \t\r\n\"'*():^\0")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="中国和美國のアメリカ한국미국ไทยกขا لبוישראлрусский हिंदी abcABC123-.'’\u064b\u0301"))
 def test_cutting_is_settled(text: str) -> None:
     """The same text gives the same tokens however much white space stands around it."""
