@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.load()
         if (
-            options.command in {"ask", "briefings", "sources"}
+            options.command in {"ask", "briefings", "check", "sources"}
             and "log_level" not in settings.model_fields_set
         ):
             settings = settings.model_copy(update={"log_level": "WARNING"})  # its output is the answer
@@ -59,8 +59,12 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
             deed = commands.manifests(settings, options.apps, options.to, address=options.address)
         case "provision":
             deed = commands.provision(settings, options.apps, options.to, address=options.address)
+        case "check":
+            deed = commands.check(settings, options.file)
         case _:
-            deed = commands.ask(settings, options.persona, options.question, brief=options.brief)
+            deed = commands.ask(
+                settings, options.persona, options.question, brief=options.brief, save=options.save
+            )
     return await deed
 
 
@@ -80,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("persona", help="code or country, for example CN-01")
     ask.add_argument("question")
     ask.add_argument("--brief", action="store_true", help="the short format")
+    ask.add_argument("--save", type=Path, metavar="FILE", help="keep it as JSON too, for check")
+    check_ = commands_.add_parser("check", help="hold an assessment against the standard, rule by rule")
+    check_.add_argument("file", type=Path, help="JSON of a stored assessment, or the text of one")
     briefings = commands_.add_parser("briefings", help="the scheduled briefings and their last runs")
     briefings.add_argument("--runs", type=int, default=5, help="runs shown of each")
     sources = commands_.add_parser("sources", help="the personas' sources")

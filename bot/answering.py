@@ -6,6 +6,7 @@ The only consumer of the engine's events. Work is checkpointed before its text i
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.admission import Admission
+from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.engine import Assignment, Engine
 from bot.assessment.events import (
     CardChanged,
@@ -44,9 +46,12 @@ from bot.store.turn_store import TurnStore
 from personas.desk import Desk
 from personas.persona import Persona
 
-__all__ = ["Answering"]
+__all__ = ["RECORD_CHECKPOINT", "Answering"]
 
 log = structlog.get_logger()
+
+RECORD_CHECKPOINT = "record"
+"""Checkpoint that holds the finished assessment (``AssessmentRecord``). The engine does not read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,7 @@ class _Answer:
                 await asyncio.shield(card)
                 if isinstance(event, Finished):
                     report = event.report
+                    await self._keep_record(event.record)
                 else:
                     await self._take(event)
         if report is None:
@@ -237,6 +243,11 @@ class _Answer:
             case CardChanged():
                 self.shown = event
                 await self.writer.update_card(self.card(running=True))
+
+    async def _keep_record(self, record: AssessmentRecord) -> None:
+        """The assessment as data, for whoever checks it or asks about it later."""
+        data = json.loads(record.to_json())
+        await self.answering.store.save_checkpoint(self.run.lease, RECORD_CHECKPOINT, data)
 
     async def _keep_unsaved(self) -> None:
         """Whoever goes on needs what this run had made, and the names of the answers it leaves open."""

@@ -18,9 +18,11 @@ from pydantic import SecretStr
 
 from bot import app
 from bot.app_list import DESK, secret_references
+from bot.assessment.checks.table import check_record
 from bot.assessment.engine import Assignment
 from bot.assessment.events import CardChanged, Finished, Part
 from bot.briefing_report import briefing_lines
+from bot.check_report import is_sound, load_record, result_lines
 from bot.doctor import examine, print_findings
 from bot.errors import CountryAgentsError
 from bot.evidence.items import EvidenceDesk
@@ -57,6 +59,7 @@ __all__ = [
     "SANDBOX_PORT",
     "ask",
     "briefings",
+    "check",
     "check_sources",
     "demo_workspace",
     "doctor",
@@ -161,8 +164,26 @@ def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
     return WorkspaceConfig(apps=(agent,), mentions=mentions, info=info)
 
 
-async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -> int:
-    """Print an assessment while it streams. No Slack and no Redis are needed."""
+async def check(settings: Settings, file: Path) -> int:
+    """Hold a stored assessment, or the text of one, against the standard; the exit code is 0 where nothing of
+    weight was found.
+    """
+    record = load_record(file, organisation=settings.organisation, lexicon=settings.lexicon)
+    persona = Desk(load_personas(settings.personas_dir)).by_code(record.persona)
+    if persona is None:
+        raise UnknownPersonaError(f"{file} is by {record.persona}, who is not on the desk.")
+    results = check_record(record, persona)
+    for line in result_lines(record, results):
+        print(line)
+    return 0 if is_sound(results) else 1
+
+
+async def ask(
+    settings: Settings, persona: str, question: str, *, brief: bool, save: Path | None = None
+) -> int:
+    """Print an assessment while it streams, and keep it as data in the file ``save``. Needs no Slack, no
+    Redis.
+    """
     desk = Desk(load_personas(settings.personas_dir))
     found = _on_desk(desk, persona, question)
     now = datetime.now(UTC)
@@ -184,6 +205,8 @@ async def ask(settings: Settings, persona: str, question: str, *, brief: bool) -
                         aside = (*aside, *card)
                     elif isinstance(event, Finished):
                         print()
+                        if save is not None:
+                            await asyncio.to_thread(save.write_text, event.record.to_json(), encoding="utf-8")
                         _print_aside((*event.report.problems, event.report.check_line, *event.report.notices))
                         return 1 if event.report.problems else 0
         except ModelError as error:

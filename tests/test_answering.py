@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
 
-from bot.answering import Answering
+from bot.answering import RECORD_CHECKPOINT, Answering
 from bot.app import engine_of, format_for
+from bot.assessment.assessment_record import AssessmentRecord
 from bot.jobs import HandOverError, TurnRun
 from bot.sandbox import Sandbox
 from bot.store.errors import FencedError
@@ -90,6 +92,10 @@ async def test_an_answered_turn_leaves_its_work_and_its_messages(bench: Bench) -
     stored = await bench.store.load(bench.turn.turn_id)
     assert stored is not None
     assert "plan" in stored.checkpoints
+    record = AssessmentRecord.from_json(json.dumps(stored.checkpoints[RECORD_CHECKPOINT]))
+    assert record.turn_id == bench.turn.turn_id
+    assert record.plan.judgments
+    assert "checks " in bench.footer()
     assert stored.delivery.card_ts is not None
     assert stored.delivery.footer_ts is not None
     assert {message.state for message in stored.delivery.messages} == {"closed"}

@@ -6,15 +6,17 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+from bot.assessment.checks.table import check_record
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft
 from bot.assessment.events import Cut, Finished, Part, StatusChanged
 from bot.assessment.formats import SectionSpec
 from bot.assessment.premise import contradiction_units, premise_units
-from bot.assessment.printing import closing_lines, epigraph_lines, print_block, source_call
+from bot.assessment.printing import Data, closing_lines, epigraph_lines, print_block, source_call
+from bot.assessment.recording import make_record
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
-from bot.assessment.reporting import report
+from bot.assessment.reporting import report, with_checks
 from bot.assessment.run import Run
 from bot.assessment.section_stage import SectionStage
 from bot.assessment.standing import is_up_to_date
@@ -67,20 +69,30 @@ class Display:
         if run.format.frame:
             await self._show_closing()
         await self._data.needed("outlook")
-        data = await self._data.needed("watch")
-        run.put(
-            Finished(
-                report(
-                    run.standing(written=True),
-                    data,
-                    run.accounts.counts,
-                    run.accounts.usage,
-                    problems=run.problems,
-                    demo_label=run.settings.demo_label,
-                    model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
-                )
-            )
+        run.put(await self._finished(await self._data.needed("watch")))
+
+    async def _finished(self, data: Data) -> Finished:
+        """The accounts of the whole, which is held against the standard as it was shown."""
+        run = self._run
+        accounts = report(
+            run.standing(written=True),
+            data,
+            run.accounts.counts,
+            run.accounts.usage,
+            problems=run.problems,
+            demo_label=run.settings.demo_label,
+            model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
         )
+        record = make_record(
+            run,
+            data,
+            {key: draft.units for key, draft in self._sections.drafts.items()},
+            banners=accounts.banners,
+            footer=(accounts.check_line, *accounts.notices),
+        )
+        # In a thread: it computes for a quarter of a second, and other threads' text must not wait for that.
+        results = await asyncio.to_thread(check_record, record, run.persona)
+        return Finished(with_checks(accounts, results, demo=record.demo), record)
 
     async def _first_text(self) -> None:
         """Wait for the model's first words; raises where the plan fails before there are any."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from bot.assessment.assessment_record import AssessmentRecord
 from bot.llm.port import Usage
 
 __all__ = [
@@ -117,6 +118,8 @@ class Finished:
     """The last event of every run that did not raise."""
 
     report: Report
+    record: AssessmentRecord
+    """The whole assessment as data, to be stored."""
 
 
 Event = Part | CardChanged | SourcesAdded | StatusChanged | Checkpointed | Finished

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from bot.assessment.checks.finding import Check, Severity
+from bot.assessment.checks.table import Results
 from bot.assessment.events import Report
 from bot.assessment.printing import Data
 from bot.assessment.standing import NOTHING_RETRIEVED, Standing, banners, evidence_line
@@ -11,11 +14,13 @@ from bot.evidence.items import SourceClass
 from bot.evidence.table import Source
 from bot.llm.port import Usage
 
-__all__ = ["report", "source_line"]
+__all__ = ["report", "source_line", "with_checks"]
 
 SIMULATION = "Analytic simulation by an AI, not an official position. Check it before you act on it."
 UNCITED_NAMED = 6
 """Publishers named of what was read and is not cited."""
+FAILED_NAMED = 3
+"""Failed checks named with their rules; more are counted, and ``country-agents check`` tells them all."""
 
 
 def report(
@@ -51,6 +56,29 @@ def report(
         banners=banners(standing, data.plan, demo_label),
         links=evidence.urls,
     )
+
+
+def with_checks(report: Report, results: Results, *, demo: bool) -> Report:
+    """The report of an assessment that was held against the standard. What is grave becomes a banner, all of
+    it stands in the footer; a demo model's text is no assessment anyway, and its label says so.
+    """
+    failed = results.failed
+    grave = [] if demo else [check for check in failed if check.severity is Severity.P0]
+    banners = [f"Failed checks: {_named(grave)}."] if grave else []
+    notices = [f"Checks not passed: {_named(failed)}."] if failed else []
+    return replace(
+        report,
+        check_line=f"{report.check_line} · {results.line}",
+        banners=(*report.banners, *banners),
+        notices=(*report.notices, *notices),
+    )
+
+
+def _named(checks: Sequence[Check]) -> str:
+    """Failed checks, with what each wants."""
+    named = [f"{check.id} ({check.rule.rstrip('.')})" for check in checks[:FAILED_NAMED]]
+    more = f" and {len(checks) - FAILED_NAMED} more" if len(checks) > FAILED_NAMED else ""
+    return ", ".join(named) + more
 
 
 def source_line(source: Source) -> str:

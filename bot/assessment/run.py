@@ -14,7 +14,7 @@ import structlog
 
 from bot.assessment import prompts
 from bot.assessment.drafting import Accounts, UnusableDraftError
-from bot.assessment.events import Checkpointed, Event
+from bot.assessment.events import Checkpointed, Event, Part
 from bot.assessment.formats import Format
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.open_answers import OPEN_ANSWERS, OpenAnswer, OpenAnswers
@@ -22,6 +22,7 @@ from bot.assessment.printing import source_call
 from bot.assessment.slots import CallSlots
 from bot.assessment.standing import Standing, banners
 from bot.assessment.titles import headline, title_slots
+from bot.assessment.transcript import Transcript
 from bot.assessment.values import Plan
 from bot.assessment.wording import Tables, material_of
 from bot.evidence.items import Retrieved
@@ -110,6 +111,8 @@ class Run:
         """How retrieval goes, without its items; ``None``: nothing is searched."""
         self.citations: Counter[str] = Counter()
         """How often the text on screen cites each source."""
+        self.transcript = Transcript()
+        """What is put out for readers."""
         self.card_tells_search = False
         self.title = headline(assignment.question)
         self._system = prompts.system_text(self.persona, self.format, settings.organisation)
@@ -120,6 +123,8 @@ class Run:
 
     def put(self, event: Event | BaseException) -> None:
         """Give an event, or the error that ends the run, to the consumer."""
+        if isinstance(event, Part):
+            self.transcript.add(event)
         self.outbox.put_nowait(event)
 
     def checkpoint(self, key: str, data: Mapping[str, Any]) -> None:

@@ -53,13 +53,13 @@ def import_text(text: str, *, as_of: datetime, organisation: str, lexicon: str) 
     lines = text.splitlines()
     header = next((place for place, line in enumerate(lines) if _HEADER.match(line.strip())), None)
     if header is None:
-        raise NoAssessmentError
+        raise NoAssessmentError(NoAssessmentError.user_message)
     match = _HEADER.match(lines[header].strip())
     persona = match[1] if match else ""
     question = "\n".join(lines[:header]).strip()
     first = next((place for place, line in enumerate(lines) if place > header and _TITLE.match(line)), None)
     if first is None:
-        raise NoAssessmentError
+        raise NoAssessmentError(NoAssessmentError.user_message)
     end = next((place for place, line in enumerate(lines) if place > first and _CLOSING.match(line)), None)
     end = _signature(lines, persona, first) if end is None else end
     opening = [line.strip() for line in lines[header:first] if line.strip()]
