@@ -29,6 +29,7 @@ from bot.slack.errors import (
     error_for,
 )
 from bot.slack.limits import WriterLimits
+from bot.store.governor import Slot
 
 __all__ = [
     "SLACK_API_URL",
@@ -60,8 +61,12 @@ _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutErr
 class Governor(Protocol):
     """Books calls for one app in one workspace, across all replicas."""
 
-    async def reserve(self, method: str, *, channel: str | None = None) -> float:
-        """Book the next free slot; seconds until it."""
+    async def reserve(self, method: str, *, channel: str | None = None) -> Slot:
+        """Book the next free slot."""
+        ...
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """After the wait: what is still to wait."""
         ...
 
     async def penalise(self, method: str, retry_after_seconds: float) -> None:
@@ -149,9 +154,13 @@ class SlackApi:
         own.calls = 0
         return own
 
-    async def reserve(self, method: str, *, channel: str) -> float:
-        """Book a slot for a ``booked`` call; seconds to wait for it."""
+    async def reserve(self, method: str, *, channel: str | None) -> Slot:
+        """Book a slot for a ``booked`` call, to be waited for and confirmed."""
         return await self._governor.reserve(method, channel=channel if method in _PER_CHANNEL else None)
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """Right before a ``booked`` call that had to wait: make it once ``seconds`` is 0."""
+        return await self._governor.confirm(slot)
 
     async def identity(self) -> AppIdentity:
         """Who we are; asked once."""
@@ -359,7 +368,10 @@ class SlackApi:
         ):
             with attempt:
                 if not booked:
-                    await self._wait_for_slot(method, channel)
+                    slot = await self.reserve(method, channel=channel)
+                    while slot.seconds > 0:
+                        await asyncio.sleep(slot.seconds)
+                        slot = await self.confirm(slot)
                 try:
                     return await self._send(method, given, http_verb)
                 except SlackRateLimitedError as error:
@@ -371,9 +383,10 @@ class SlackApi:
         raise AssertionError("the last attempt returns or raises")
 
     async def _wait_for_slot(self, method: str, channel: str | None) -> None:
-        seconds = await self._governor.reserve(method, channel=channel if method in _PER_CHANNEL else None)
-        if seconds > 0:
-            await asyncio.sleep(seconds)
+        slot = await self.reserve(method, channel=channel)
+        while slot.seconds > 0:
+            await asyncio.sleep(slot.seconds)
+            slot = await self.confirm(slot)
 
     async def _send(self, method: str, arguments: Mapping[str, Any], http_verb: str) -> SlackResponse:
         """One request, its failure as one of our errors."""

@@ -122,9 +122,10 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("settle_seconds", 1.0, "s", "a message whose answer was lost may appear a moment later", "ours"),
     Limit(
         "stop_wait_seconds",
-        0.3,
+        0.5,
         "s",
-        "a person's stop ends the message within a second, so it waits this long at most for a slot",
+        "a person's stop shows within a second: where all stops of the minute are used up, the closing note "
+        "and the card do not wait longer than this for the end of the stream",
         "ours",
     ),
     Limit("message_blocks", 50, "blocks a message", "msg_blocks_too_many above it", "docs, Block Kit"),
@@ -178,6 +179,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("conversations.open", 50, "calls a minute", "tier 3", "method reference"),
     Limit("conversations.info", 50, "calls a minute", "tier 3", "method reference"),
     Limit("users.info", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("auth.test", 600, "calls a minute", "special tier: hundreds a minute", "docs, auth.test"),
+    Limit("apps.connections.open", 50, "calls a minute", "tier 3", "method reference"),
     Limit("assistant.threads.setStatus", 600, "calls a minute", "special tier", "docs, rate limits"),
     Limit("assistant.threads.setTitle", 100, "calls a minute", "tier 4", "method reference"),
     Limit("assistant.threads.setSuggestedPrompts", 100, "calls a minute", "tier 4", "method reference"),
@@ -222,13 +225,14 @@ FALLBACK_TEXT_CHARS: Final = int(_VALUES["fallback_text_chars"])
 
 _MINUTE_SECONDS: Final = 60.0
 
-_SMOOTHED: Final = frozenset({"chat.appendStream"})
-"""Methods every running stream calls all the time: spread over the minute, or twenty streams would use it up
-in five seconds and all stand still for the rest. The others come in ones: twenty turns that start together
-all start at once.
+_SMOOTHED: Final = frozenset({"chat.appendStream", "chat.update"})
+"""Methods that running answers call all the time (where streams are refused, updates take the place of
+appends): spread over the minute, or twenty answers would use it up in five seconds and all stand still for
+the rest. The others come in ones: twenty turns that start together all start at once.
 """
 _BURST_SHARE: Final = 4
-"""A quarter of a smoothed method's calls may go out at once after a quiet time: a lone turn never waits."""
+"""A quarter of a smoothed method's calls may go out at once after a quiet time: a lone turn never waits, and
+the three quarters that are left for the minute keep everybody at three quarters of an even share."""
 
 
 def slack_budgets() -> dict[str, Budget]:

@@ -298,8 +298,10 @@ class TextDelivery:
 
     async def _end_now(self, message: TextMessage, note: str) -> None:
         method = "chat.stopStream" if message.kind == "stream" else "chat.update"
-        seconds = await self._api.reserve(method, channel=self._channel)
-        await asyncio.sleep(min(seconds, self._limits.stop_wait_seconds))
+        slot = await self._api.reserve(method, channel=self._channel)
+        while slot.seconds > 0:  # stopping early would be refused, and hold up everybody's stops
+            await asyncio.sleep(slot.seconds)
+            slot = await self._api.confirm(slot)
         await self._messages.finish(message, self._fill(message).end, note=note)
 
     # Waiting ----------------------------------------------------------------------------------------
@@ -315,8 +317,10 @@ class TextDelivery:
 
     async def _slot(self, method: str) -> bool:
         """Book a slot and wait for it. False: interrupted meanwhile."""
-        seconds = await self._api.reserve(method, channel=self._channel)
-        await self._pause(seconds)
+        slot = await self._api.reserve(method, channel=self._channel)
+        while slot.seconds > 0 and not self._interrupted.is_set():
+            await self._pause(slot.seconds)
+            slot = await self._api.confirm(slot)
         return not self._interrupted.is_set()
 
     async def _pause(self, seconds: float) -> None:

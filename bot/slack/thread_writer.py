@@ -158,20 +158,31 @@ class ThreadWriter:
         return account
 
     async def interrupt(self, card: Message, footer: Message, *, note: str = STOPPED_NOTE) -> None:
-        """End the message that is being written, within a second and with ``note`` (Markdown) below it;
-        then post the footer, and show the card anew. May be called after ``StoppedByUserError``.
+        """End the message that is being written, with ``note`` (Markdown) below it, post the footer, and show
+        the card anew: all that a reader looks for within a second, even where the stream itself has to wait
+        for its end. May be called after ``StoppedByUserError``.
         """
         self._closing = True
         await self._status.aclose()
-        if self._task is not None or self._resumed:
-            self._delivery.interrupt(safe_markdown(note).text)
-            try:
-                await self._delivered()
-            except SlackGoneError:
-                raise
-            except SlackError as error:
-                # The delivery is over in any case; what stands is in the journal.
-                log.warning("delivery.ended", turn_id=self._thread.turn_id, code=error.code)
+        if self._task is None and not self._resumed:
+            await self._close_with(card, footer)
+            return
+        self._delivery.interrupt(safe_markdown(note).text)
+        await asyncio.wait({self._start()}, timeout=self._limits.stop_wait_seconds)
+        shown = not self._start().done()
+        if shown:
+            await self._close_with(card, footer)
+        try:
+            await self._delivered()
+        except SlackGoneError:
+            raise
+        except SlackError as error:
+            # The delivery is over in any case; what stands is in the journal.
+            log.warning("delivery.ended", turn_id=self._thread.turn_id, code=error.code)
+        if not shown:
+            await self._close_with(card, footer)
+
+    async def _close_with(self, card: Message, footer: Message) -> None:
         await self._post_footer(footer)
         await self.update_card(card)
 

@@ -187,7 +187,7 @@ class Keys:
 
     def rate(self, app_id: str, team_id: str, method: str) -> str:
         """Beginning of the keys of one rate bucket; the governor adds ``:slots``, ``:state``,
-        ``:channel:<id>``.
+        ``:channels``.
         """
         return f"{self.prefix}:rate:{{{app_id}:{team_id}:{method}}}"
 

@@ -17,6 +17,7 @@ from bot.slack.api import SlackApi, slack_session
 from bot.slack.cards import Message
 from bot.slack.limits import WriterLimits
 from bot.slack.thread_writer import Sender, ThreadPlace, ThreadWriter
+from bot.store.governor import Slot
 
 CHANNEL = "C0DESK"
 TURN = "t0123456789abcdef0123"
@@ -41,10 +42,14 @@ class UnlimitedGovernor:
     penalised: list[tuple[str, float]] = field(default_factory=list)
     wait_seconds: dict[str, float] = field(default_factory=dict)
 
-    async def reserve(self, method: str, *, channel: str | None = None) -> float:
+    async def reserve(self, method: str, *, channel: str | None = None) -> Slot:
         """Book at once, or for as long as the test says."""
         self.booked.append(method)
-        return self.wait_seconds.get(method, 0.0)
+        return Slot(method, self.wait_seconds.get(method, 0.0))
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """Nobody was late."""
+        return Slot(slot.method, 0.0)
 
     async def penalise(self, method: str, retry_after_seconds: float) -> None:
         """Remember."""

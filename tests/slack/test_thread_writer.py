@@ -264,20 +264,20 @@ async def test_slacks_own_stop_ends_the_turn(desk: Desk) -> None:
     assert not [message for message in desk.replies() if message.is_streaming]
 
 
-async def test_an_interruption_ends_the_message_within_a_second(desk: Desk) -> None:
-    """The note stands below the text that was already checked, even while a slot is far away."""
+async def test_an_interruption_shows_within_a_second_though_its_slot_is_far_away(desk: Desk) -> None:
+    """The footer does not wait for the stream's end, which comes with the note below what was checked."""
     parts = assessment(sections=3)
     writer = desk.writer()
     for part in parts[:6]:
         writer.write(part)
         await asyncio.sleep(0.02)
-    desk.governor.wait_seconds = {"chat.appendStream": 60.0, "chat.stopStream": 30.0}
+    desk.governor.wait_seconds = {"chat.appendStream": 60.0, "chat.stopStream": 2.0}
     for part in parts[6:8]:
         writer.write(part)
     await asyncio.sleep(0.05)
-    started = asyncio.get_running_loop().time()
-    await writer.interrupt(CARD, FOOTER, note="_Stopped by @dana._")
-    assert asyncio.get_running_loop().time() - started < 1.0
+    ended = asyncio.create_task(writer.interrupt(CARD, FOOTER, note="_Stopped by @dana._"))
+    await desk.sandbox.wait_for(lambda: "footer" in kinds(desk), 1.0)
+    await ended
     assert document_of(desk.texts()) == document_of([whole(parts[:8]), "_Stopped by @ dana._"])
     assert not [message for message in desk.replies() if message.is_streaming]
     assert kinds(desk) == ["text", "footer"]
@@ -295,6 +295,7 @@ async def test_whoever_waits_for_the_end_may_be_cancelled(desk: Desk) -> None:
     await asyncio.sleep(0.1)
     finishing.cancel()
     await asyncio.wait({finishing})
+    desk.governor.wait_seconds = {}
     await writer.interrupt(CARD, FOOTER)
     assert document_of(desk.texts()) == document_of([whole(parts), "_Stopped._"])
     assert kinds(desk) == ["text", "footer"]

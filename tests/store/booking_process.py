@@ -23,8 +23,8 @@ async def main(url: str, namespace: str, calls: int) -> None:
     async def some() -> list[float]:
         booked = []
         for _ in range(calls // 10):
-            wait = await governor.reserve("chat.appendStream")
-            booked.append(time.time() + wait)
+            slot = await governor.reserve("chat.appendStream")
+            booked.append(time.time() + slot.seconds)
         return booked
 
     booked = await asyncio.gather(*(some() for _ in range(10)))

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from redis.asyncio import Redis
 from bot.store import governor as module
 from bot.store.connection import open_redis
 from bot.store.errors import StoreUnavailableError
-from bot.store.governor import Budget, Governor, per_minute
+from bot.store.governor import Budget, Governor, Slot
 from tests.support.valkey import RealValkey, keys_without_ttl
 
 METHOD = "chat.appendStream"
@@ -38,7 +39,14 @@ def most_in_a_window(times: Iterable[float], window: float) -> int:
 
 async def book(governor: Governor, calls: int, *, channel: str | None = None) -> list[float]:
     """The waits of calls booked one after the other."""
-    return [await governor.reserve(METHOD, channel=channel) for _ in range(calls)]
+    return [(await governor.reserve(METHOD, channel=channel)).seconds for _ in range(calls)]
+
+
+async def confirmed(governor: Governor, slot: Slot) -> None:
+    """Wait as a caller does."""
+    while slot.seconds > 0:
+        await asyncio.sleep(slot.seconds)
+        slot = await governor.confirm(slot)
 
 
 async def test_a_thousand_calls_from_four_processes_exceed_no_window(
@@ -79,7 +87,7 @@ async def test_slots_are_given_in_the_order_of_booking(redis: Redis, namespace: 
     governor = Governor(redis, "A1", "T1", {METHOD: Budget(10, 10.0, burst=3)}, prefix=namespace)
 
     started = time.monotonic()
-    slots = [time.monotonic() - started + await governor.reserve(METHOD) for _ in range(40)]
+    slots = [time.monotonic() - started + wait for _ in range(40) for wait in await book(governor, 1)]
 
     assert slots == sorted(slots)
 
@@ -101,7 +109,7 @@ async def test_no_mix_of_channels_and_limits_breaks_a_promise(
 
     slots: dict[str | None, list[float]] = {}
     for channel in channels:
-        wait = await governor.reserve(METHOD, channel=channel)
+        (wait,) = await book(governor, 1, channel=channel)
         slots.setdefault(channel, []).append(time.monotonic() + wait)
 
     assert most_in_a_window([slot for times in slots.values() for slot in times], 5.0) <= limit
@@ -119,7 +127,7 @@ async def test_a_busy_channel_does_not_hold_up_the_others(redis: Redis, namespac
     waits = await book(governor, 30, channel="C1")
 
     assert waits[-1] == pytest.approx(29.0, abs=0.5)
-    assert await governor.reserve(METHOD, channel="C2") == 0.0
+    assert await book(governor, 1, channel="C2") == [0.0]
 
 
 async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(
@@ -135,8 +143,8 @@ async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(
 
     assert waits[0] >= 6.9
     assert all(later - earlier > 0.5 for earlier, later in pairwise(waits))
-    assert await two.reserve("chat.update") == 0.0
-    assert await Governor(redis, "A1", "T2", budgets, prefix=namespace).reserve(METHOD) == 0.0
+    assert (await two.reserve("chat.update")).seconds == 0.0
+    assert await book(Governor(redis, "A1", "T2", budgets, prefix=namespace), 1) == [0.0]
 
 
 async def test_a_caller_that_sleeps_through_a_pause_waits_for_its_end(redis: Redis, namespace: str) -> None:
@@ -158,7 +166,7 @@ async def test_quiet_time_earns_the_burst_again(
     monkeypatch.setattr(module, "SLOT_LATENESS_SECONDS", 0.0)
     governor = Governor(redis, "A1", "T1", {METHOD: Budget(20, 0.5, burst=4)}, prefix=namespace)
     assert await book(governor, 4) == [0.0] * 4
-    assert await governor.reserve(METHOD) > 0.0
+    assert await book(governor, 1) > [0.0]
 
     await asyncio.sleep(0.6)
 
@@ -167,7 +175,7 @@ async def test_quiet_time_earns_the_burst_again(
 
 async def test_a_method_without_a_budget_is_free(redis: Redis, namespace: str) -> None:
     """Only what has a limit is governed."""
-    assert await Governor(redis, "A1", "T1", {}, prefix=namespace).reserve("auth.test") == 0.0
+    assert await book(Governor(redis, "A1", "T1", {}, prefix=namespace), 1) == [0.0]
 
 
 async def test_without_redis_nobody_may_call(
@@ -184,16 +192,50 @@ async def test_without_redis_nobody_may_call(
     await client.aclose()
 
 
-def test_budgets_are_made_of_calls_a_minute() -> None:
-    """A quarter of a minute's calls may go out at once, at least one."""
-    budgets = per_minute(
-        {"chat.startStream": 20, "chat.postMessage": 2}, spacing_seconds={"chat.postMessage": 1.0}
-    )
+async def test_those_who_wait_keep_their_order_through_a_429(redis: Redis, namespace: str) -> None:
+    """Everybody moves behind the pause by the same time, in this channel and in the others."""
+    budget = Budget(10, 1.0, burst=1, spacing_seconds=0.15)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+    called: list[tuple[int, float]] = []
 
-    assert budgets == {
-        "chat.startStream": Budget(20, 60.0, burst=5),
-        "chat.postMessage": Budget(2, 60.0, burst=1, spacing_seconds=1.0),
-    }
+    async def call(number: int, slot: Slot) -> None:
+        await confirmed(governor, slot)
+        called.append((number, time.monotonic()))
+
+    booked = [await governor.reserve(METHOD, channel=f"C{number % 2}") for number in range(8)]
+    paused_at = time.monotonic()
+    await governor.penalise(METHOD, 0.5)
+    await asyncio.gather(*(call(number, slot) for number, slot in enumerate(booked) if slot.seconds))
+
+    assert [number for number, _ in called] == sorted(number for number, _ in called)
+    assert len(called) >= 6
+    assert called[0][1] - paused_at >= 0.5
+    assert called[-1][1] - called[0][1] > 0.1 * (len(called) - 2)
+
+
+async def test_a_caller_that_is_late_does_not_make_two_windows_meet(
+    redis: Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three wake up long after their slots, on a busy machine: the next window is kept all the same."""
+    monkeypatch.setattr(module, "SLOT_LATENESS_SECONDS", 0.0)
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(3, 1.0, burst=3)}, prefix=namespace)
+    await book(governor, 3)
+    late = [await governor.reserve(METHOD) for _ in range(3)]
+    punctual = [await governor.reserve(METHOD) for _ in range(3)]
+    await asyncio.sleep(punctual[0].seconds - 0.1)
+    called = []
+    for slot in late:
+        assert (await governor.confirm(slot)).seconds == 0.0
+        called.append(time.monotonic())
+
+    async def wake(slot: Slot) -> None:
+        await confirmed(governor, slot)
+        called.append(time.monotonic())
+
+    await asyncio.gather(*(wake(replace(slot, seconds=0.1)) for slot in punctual))
+
+    assert len(called) == 6
+    assert most_in_a_window(called, 0.95) <= 3
 
 
 async def test_a_clock_that_is_set_back_does_not_hold_up_the_calls(redis: Redis, namespace: str) -> None:
