@@ -144,6 +144,10 @@ class _Answer:
             stop_turn_id=self.run.turn.turn_id if running else None,
         )
 
+    async def post_card(self) -> str:
+        """The card with its stop button, in the order of the channel's questions."""
+        return await self.writer.post_card(self.card(running=True), asked_at=self.run.turn.asked_at)
+
     async def go(self) -> Outcome:
         """Race the answer against a stop and the end of this process."""
         answering, run = self.answering, self.run
@@ -151,7 +155,7 @@ class _Answer:
         # Before anything else: sources take longer than the card, and than most waits for a free place.
         retrieval = self.answering.engine.retrieve(self.assignment, run.stored.checkpoints)
         try:
-            card = asyncio.create_task(self.writer.post_card(self.card(running=True)))
+            card = asyncio.create_task(self.post_card())
             work = asyncio.create_task(self._seated_work(card, retrieval))
             stopped = asyncio.create_task(run.stop.wait())
             draining = asyncio.create_task(run.draining.wait())

@@ -20,6 +20,7 @@ from bot.manifests import EXAMPLE_ADDRESS, desk_manifest, persona_manifest
 from bot.model_stack import NotConfiguredError
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackError, SlackOutcomeUnknownError
+from bot.store.governor import Slot
 from personas.desk import Desk
 
 __all__ = [
@@ -59,9 +60,30 @@ class Unpaced:
     new apps Slack allows about one a minute, and says when the next may come.
     """
 
-    async def reserve(self, method: str, *, channel: str | None = None) -> float:  # noqa: ARG002
+    async def reserve(
+        self,
+        method: str,
+        *,
+        channel: str | None = None,  # noqa: ARG002
+        asked_at: float | None = None,  # noqa: ARG002
+    ) -> Slot:
         """At once: the client itself waits as long as Slack asked."""
+        return Slot(method, 0.0)
+
+    async def free_now(self, method: str) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
+    async def announce(self, method: str, channel: str, asked_at: float) -> float:  # noqa: ARG002
+        """Nobody is in the way."""
         return 0.0
+
+    async def release(self, slot: Slot) -> None:
+        """Nothing was booked."""
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """As ``reserve``."""
+        return slot
 
     async def penalise(self, method: str, retry_after_seconds: float) -> None:
         """Tell why it takes so long."""

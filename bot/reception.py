@@ -23,7 +23,10 @@ from bot.slack.cards import Message, Notice
 from bot.slack.errors import SlackError
 from bot.slack.forms import FormPreset, assess_form
 from bot.slack.private_words import PrivateWords
+from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
+from bot.store.errors import StoreError
+from bot.store.stored_turns import Claimed
 from bot.store.turn_store import TurnStore
 from bot.turns import Asker, Turn, turn_id_for
 from personas.desk import Desk
@@ -47,6 +50,7 @@ class Reception:
     ways_in: WaysIn
     words: PrivateWords
     pane: AgentPane
+    receipts: Receipts
     queue: Queue
     store: TurnStore
     admission: Admission
@@ -74,7 +78,8 @@ class Reception:
             if notice is None:
                 verdict = await self.admission.admit(turn, pressed=pressed_by is not None)
                 if not isinstance(verdict, Refused):
-                    await self.queue.enqueue(turn)
+                    if await self.queue.enqueue(turn) is Claimed.NEW:
+                        await self._give_receipt(turn)
                     return
                 notice = refusal_notice(verdict, self.admission.store.policy)
             await self.whisper(
@@ -154,6 +159,22 @@ class Reception:
     def note(event: str, error: SlackError) -> None:
         """A line in the log about what Slack refused."""
         log.warning(event, method=error.method, code=error.code)
+
+    async def _give_receipt(self, turn: Turn) -> None:
+        persona = self.desk.by_code(turn.persona)
+        if persona is None:
+            return
+        try:
+            running = await self.store.running(turn.team_id, turn.channel, turn.thread_ts)
+            await self.receipts.announce(
+                turn,
+                behind_another=running is not None and running != turn.turn_id,
+                username=persona.display_name,
+                icon_emoji=persona.icon_emoji,
+            )
+        except StoreError as error:
+            # The turn is taken, whatever became of its receipt.
+            log.warning("receipt.not_shown", turn_id=turn.turn_id, error=type(error).__name__)
 
     async def ask_anew(self, turn_id: str, *, user_id: str) -> bool:
         """Ask a stored question once more, as a turn of its own; False where it is forgotten.

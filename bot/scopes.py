@@ -38,6 +38,7 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
         "groups:read": "the same as channels:read for private channels the bot is in",
         "im:history": "hear what people write to the bot directly",
         "im:write": "open the direct message with somebody who wants an answer there",
+        "reactions:write": "mark a question as seen at once where its answer has to wait",
         "users:read": "tell guests from colleagues; name a message's author; set a briefing's clock",
     }
 )

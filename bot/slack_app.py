@@ -30,6 +30,7 @@ from bot.settings import Settings
 from bot.slack.api import AppIdentity, SlackApi
 from bot.slack.limits import WriterLimits, slack_budgets
 from bot.slack.private_words import PrivateWords
+from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import Redis
@@ -166,6 +167,8 @@ async def open_slack_app(
             written=shared.briefings_written,
         )
     )
+    receipts = Receipts(api)
+    stack.push_async_callback(receipts.aclose)
     reception = Reception(
         app_id=identity.key,
         desk=desk,
@@ -178,6 +181,7 @@ async def open_slack_app(
         ways_in=ways_in,
         words=words,
         pane=pane,
+        receipts=receipts,
         queue=queue,
         store=store,
         admission=shared.admission,

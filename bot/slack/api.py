@@ -61,8 +61,22 @@ _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutErr
 class Governor(Protocol):
     """Books calls for one app in one workspace, across all replicas."""
 
-    async def reserve(self, method: str, *, channel: str | None = None) -> Slot:
-        """Book the next free slot."""
+    async def reserve(
+        self, method: str, *, channel: str | None = None, asked_at: float | None = None
+    ) -> Slot:
+        """Book the next free slot; with ``asked_at`` in the order of the channel's questions."""
+        ...
+
+    async def free_now(self, method: str) -> bool:
+        """Book a call to be made at once, if there is one."""
+        ...
+
+    async def announce(self, method: str, channel: str, asked_at: float) -> float:
+        """A call for the question of that time will be booked in a moment; seconds it will have to wait."""
+        ...
+
+    async def release(self, slot: Slot) -> None:
+        """Give back a slot that is not needed."""
         ...
 
     async def confirm(self, slot: Slot) -> Slot:
@@ -154,9 +168,24 @@ class SlackApi:
         own.calls = 0
         return own
 
-    async def reserve(self, method: str, *, channel: str | None) -> Slot:
+    async def reserve(self, method: str, *, channel: str | None, asked_at: float | None = None) -> Slot:
         """Book a slot for a ``booked`` call, to be waited for and confirmed."""
-        return await self._governor.reserve(method, channel=channel if method in _PER_CHANNEL else None)
+        channel = channel if method in _PER_CHANNEL else None
+        return await self._governor.reserve(method, channel=channel, asked_at=asked_at)
+
+    async def announce_card(self, *, channel: str, asked_at: float) -> float:
+        """A card for the question of that time is to be posted in a moment: younger ones let it pass. Returns
+        the seconds it will have to wait.
+        """
+        return await self._governor.announce("chat.postMessage", channel, asked_at)
+
+    async def free_now(self, method: str) -> bool:
+        """Book a ``booked`` call to be made at once; False where it would have to wait."""
+        return await self._governor.free_now(method)
+
+    async def release(self, slot: Slot) -> None:
+        """Give a booked slot back."""
+        await self._governor.release(slot)
 
     async def confirm(self, slot: Slot) -> Slot:
         """Right before a ``booked`` call that had to wait: make it once ``seconds`` is 0."""
@@ -225,7 +254,7 @@ class SlackApi:
 
     # Messages -----------------------------------------------------------------------------------------
 
-    async def post_message(
+    async def post_message(  # noqa: PLR0913 - Slack's own arguments, each by name
         self,
         *,
         channel: str,
@@ -235,9 +264,14 @@ class SlackApi:
         username: str | None = None,
         icon_emoji: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        asked_at: float | None = None,
         booked: bool = False,
     ) -> str:
-        """chat.postMessage, never unfurled: an unfurl fetches what a model wrote. The message's ts."""
+        """chat.postMessage, never unfurled: an unfurl fetches what a model wrote. The message's ts.
+
+        ``asked_at``: it is the first sign of the answer to a question of that time, and takes its turn in the
+        channel accordingly.
+        """
         arguments = {
             "channel": channel,
             "thread_ts": thread_ts,
@@ -249,7 +283,10 @@ class SlackApi:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        return _ts(await self.call("chat.postMessage", arguments, channel=channel, booked=booked))
+        response = await self.call(
+            "chat.postMessage", arguments, channel=channel, asked_at=asked_at, booked=booked
+        )
+        return _ts(response)
 
     async def post_ephemeral(
         self,
@@ -347,6 +384,7 @@ class SlackApi:
         repeatable: bool = False,
         booked: bool = False,
         channel: str | None = None,
+        asked_at: float | None = None,
         http_verb: str = "POST",
     ) -> SlackResponse:
         """One call through governor, client and retries, for what has no method here.
@@ -368,10 +406,7 @@ class SlackApi:
         ):
             with attempt:
                 if not booked:
-                    slot = await self.reserve(method, channel=channel)
-                    while slot.seconds > 0:
-                        await asyncio.sleep(slot.seconds)
-                        slot = await self.confirm(slot)
+                    await self._wait_for_slot(method, channel, asked_at)
                 try:
                     return await self._send(method, given, http_verb)
                 except SlackRateLimitedError as error:
@@ -382,8 +417,8 @@ class SlackApi:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def _wait_for_slot(self, method: str, channel: str | None) -> None:
-        slot = await self.reserve(method, channel=channel)
+    async def _wait_for_slot(self, method: str, channel: str | None, asked_at: float | None) -> None:
+        slot = await self.reserve(method, channel=channel, asked_at=asked_at)
         while slot.seconds > 0:
             await asyncio.sleep(slot.seconds)
             slot = await self.confirm(slot)

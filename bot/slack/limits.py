@@ -27,6 +27,7 @@ __all__ = [
     "OPTION_CHARS",
     "POSTS_PER_CHANNEL_SECOND",
     "PRIVATE_METADATA_CHARS",
+    "RECEIPT_AFTER_SECONDS",
     "SECTION_CHARS",
     "SOURCES_CHARS",
     "TEXT_INPUT_CHARS",
@@ -128,6 +129,14 @@ LIMITS: Final[tuple[Limit, ...]] = (
         "and the card do not wait longer than this for the end of the stream",
         "ours",
     ),
+    Limit(
+        "receipt_after_seconds",
+        0.5,
+        "s",
+        "a question whose card has to wait longer than this gets a reaction at once; else the card is there "
+        "before anybody looks for it",
+        "ours",
+    ),
     Limit("message_blocks", 50, "blocks a message", "msg_blocks_too_many above it", "docs, Block Kit"),
     Limit("header_chars", 150, "characters", "header block and card title", "docs, Block Kit"),
     Limit("section_chars", 3_000, "characters", "text of a section or context element", "docs, Block Kit"),
@@ -167,13 +176,23 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("replies_page", 200, "messages", "one page of conversations.replies", "docs recommend at most 200"),
     Limit("replies_pages", 5, "pages", "a thread longer than this is not searched further", "ours"),
     Limit("posts_per_channel_second", 1, "posts a second a channel", "special tier", "docs, rate limits"),
+    Limit(
+        "post_margin_seconds",
+        0.1,
+        "s more between two posts of a channel",
+        "a post that takes a little longer to Slack than the one behind it must not bring them too close",
+        "ours",
+    ),
     Limit("chat.startStream", 20, "calls a minute", "tier 2", "method reference"),
     Limit("chat.stopStream", 20, "calls a minute", "tier 2", "method reference"),
     Limit("chat.appendStream", 100, "calls a minute", "tier 4", "method reference"),
     Limit("chat.update", 50, "calls a minute", "tier 3", "method reference"),
     Limit("chat.postMessage", 300, "calls a minute", "several hundred a workspace", "docs, rate limits"),
+    Limit("reactions.add", 50, "calls a minute", "tier 3", "method reference"),
     Limit("chat.postEphemeral", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.replies", 50, "calls a minute", "tier 3, internal apps", "method reference"),
+    Limit("conversations.members", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("views.open", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.history", 50, "calls a minute", "tier 3, internal apps", "method reference"),
     Limit("conversations.join", 50, "calls a minute", "tier 3", "method reference"),
     Limit("conversations.open", 50, "calls a minute", "tier 3", "method reference"),
@@ -207,6 +226,7 @@ METHOD_CALLS_PER_MINUTE: Final[dict[str, int]] = {
 """Slack's documented minimum for each method we call: per method, app and workspace."""
 
 POSTS_PER_CHANNEL_SECOND: Final = int(_VALUES["posts_per_channel_second"])
+RECEIPT_AFTER_SECONDS: Final = _VALUES["receipt_after_seconds"]
 MESSAGE_BLOCKS: Final = int(_VALUES["message_blocks"])
 HEADER_CHARS: Final = int(_VALUES["header_chars"])
 OPTION_CHARS: Final = int(_VALUES["option_chars"])
@@ -230,9 +250,13 @@ _SMOOTHED: Final = frozenset({"chat.appendStream", "chat.update"})
 appends): spread over the minute, or twenty answers would use it up in five seconds and all stand still for
 the rest. The others come in ones: twenty turns that start together all start at once.
 """
-_BURST_SHARE: Final = 4
-"""A quarter of a smoothed method's calls may go out at once after a quiet time: a lone turn never waits, and
-the three quarters that are left for the minute keep everybody at three quarters of an even share."""
+_BURST_SHARE: Final = 10
+"""A tenth of a smoothed method's calls may go out at once after a quiet time: a lone turn never waits (it
+appends every 0.9 s, the pace is 0.6 s), and the nine tenths that are left for the minute keep everybody at
+nine tenths of an even share."""
+
+
+_POST_SPACING_SECONDS: Final = 1 / POSTS_PER_CHANNEL_SECOND + _VALUES["post_margin_seconds"]
 
 
 def slack_budgets() -> dict[str, Budget]:
@@ -242,7 +266,7 @@ def slack_budgets() -> dict[str, Budget]:
             limit=calls,
             window_seconds=_MINUTE_SECONDS,
             burst=max(calls // _BURST_SHARE, 1) if method in _SMOOTHED else calls,
-            spacing_seconds=1 / POSTS_PER_CHANNEL_SECOND if method == "chat.postMessage" else None,
+            spacing_seconds=_POST_SPACING_SECONDS if method == "chat.postMessage" else None,
         )
         for method, calls in METHOD_CALLS_PER_MINUTE.items()
     }

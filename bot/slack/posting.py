@@ -13,7 +13,7 @@ from bot.slack.thread_search import Sender, ThreadPlace, ThreadSearch, part_meta
 __all__ = ["post_once"]
 
 
-async def post_once(
+async def post_once(  # noqa: PLR0913 - each by name
     api: SlackApi,
     place: ThreadPlace,
     turn_id: str,
@@ -23,10 +23,12 @@ async def post_once(
     sender: Sender | None = None,
     limits: WriterLimits,
     look_first: bool,
+    asked_at: float | None = None,
 ) -> str:
     """Post ``message`` as the turn's ``kind``, and return its ts. ``sender``: None posts as the app itself.
 
-    ``look_first``: an earlier run may have posted it. Raises a ``SlackError``.
+    ``look_first``: an earlier run may have posted it. ``asked_at``: unix seconds of the question whose first
+    sign it is. Raises a ``SlackError``.
     """
     search = ThreadSearch(api, place, turn_id)
     looks = 1 if look_first else 0
@@ -47,6 +49,7 @@ async def post_once(
                 username=sender.username if sender else None,
                 icon_emoji=sender.icon_emoji if sender else None,
                 metadata=part_metadata(turn_id, kind),
+                asked_at=asked_at,
             )
         except SlackOutcomeUnknownError:
             attempts += 1

@@ -28,6 +28,7 @@ from bot.slack.rendered import RenderedDocument
 from bot.slack.splitting import Fill, choose_end, next_message, size_of
 from bot.slack.text_messages import StreamRefusedError, TextMessage, TextMessages
 from bot.slack.thread_search import TurnThread
+from bot.store.governor import Slot
 
 __all__ = ["DeliveredText", "DeliveryMismatchError", "TextDelivery"]
 
@@ -90,6 +91,9 @@ class TextDelivery:
         self._ending = asyncio.Event()
         self._interrupted = asyncio.Event()
         self._outage = 0.0
+        self._ahead: Slot | None = None
+        """The next append's slot, booked before there is anything to append."""
+        self._ahead_at = 0.0
 
     # What others say --------------------------------------------------------------------------------
 
@@ -215,6 +219,7 @@ class TextDelivery:
             return
         try:
             self._open = await self._messages.start_stream(number, start, plan.end)
+            await self._book_ahead()
         except StreamRefusedError as error:
             log.warning("stream.refused", turn_id=self._turn_id, code=error.code)
             self._streams_refused = True
@@ -271,8 +276,10 @@ class TextDelivery:
         fill = self._fill(message)
         if ends:
             await self._messages.finish(message, fill.end)
+            await self._give_back()
         else:
             await self._messages.grow(message, fill.end)
+            await self._book_ahead()
 
     async def _must_wait(self, message: TextMessage, fill: Fill) -> bool:
         """Wait for text, or for the time to send what there is; True when things may have changed."""
@@ -316,12 +323,31 @@ class TextDelivery:
             return
 
     async def _slot(self, method: str) -> bool:
-        """Book a slot and wait for it. False: interrupted meanwhile."""
-        slot = await self._api.reserve(method, channel=self._channel)
+        """Book a slot, or take the one booked ahead, and wait for it. False: interrupted meanwhile."""
+        if self._ahead is not None and self._ahead.method == method:
+            slot, self._ahead = self._ahead, None
+            await self._pause(self._ahead_at - self._clock())
+            slot = await self._api.confirm(slot)
+        else:
+            slot = await self._api.reserve(method, channel=self._channel)
         while slot.seconds > 0 and not self._interrupted.is_set():
             await self._pause(slot.seconds)
             slot = await self._api.confirm(slot)
         return not self._interrupted.is_set()
+
+    async def _book_ahead(self) -> None:
+        """Keep this stream's place in the line of all streams: whoever books only once there is text waits a
+        whole round more. What becomes of the text later does not matter; the slot waits for it.
+        """
+        message = self._open
+        if message is not None and message.kind == "stream" and not message.closed and not message.doubtful:
+            self._ahead = await self._api.reserve("chat.appendStream", channel=self._channel)
+            self._ahead_at = self._clock() + self._ahead.seconds
+
+    async def _give_back(self) -> None:
+        if self._ahead is not None:
+            slot, self._ahead = self._ahead, None
+            await self._api.release(slot)
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:

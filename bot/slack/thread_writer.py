@@ -91,11 +91,14 @@ class ThreadWriter:
 
     # Card -------------------------------------------------------------------------------------------
 
-    async def post_card(self, card: Message) -> str:
-        """Post the card and return its ts; after a crash, find it again instead."""
+    async def post_card(self, card: Message, *, asked_at: float | None = None) -> str:
+        """Post the card and return its ts; after a crash, find it again instead. With ``asked_at`` (unix
+        seconds) the cards of a busy channel come in the order of the questions.
+        """
         if self._card_ts is None:
             await self._journal.record(messages=(SentMessage(CARD_NUMBER, "post", None, 0, 0, "unknown"),))
-            self._card_ts = ts = await self._post_once(CARD, card, look_first=self._resumed)
+            look_first = self._resumed
+            self._card_ts = ts = await self._post_once(CARD, card, look_first=look_first, asked_at=asked_at)
             self._messages.known.add(ts)
             sent = SentMessage(CARD_NUMBER, "post", ts, 0, 0, "closed")
             await self._journal.record(messages=(sent,), card_ts=ts)
@@ -237,7 +240,9 @@ class ThreadWriter:
             self._footer_ts = await self._post_once(FOOTER, footer, look_first=look_first)
             await self._journal.record(footer_ts=self._footer_ts)
 
-    async def _post_once(self, kind: str, message: Message, *, look_first: bool) -> str:
+    async def _post_once(
+        self, kind: str, message: Message, *, look_first: bool, asked_at: float | None = None
+    ) -> str:
         """Post a message that must not appear twice; where its answer was lost, look for it first."""
         return await post_once(
             self._api,
@@ -248,4 +253,5 @@ class ThreadWriter:
             sender=self._thread.sender,
             limits=self._limits,
             look_first=look_first,
+            asked_at=asked_at,
         )

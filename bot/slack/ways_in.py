@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.slack.api import SlackApi
+from bot.slack.errors import SlackRateLimitedError
+from bot.store.errors import StoreError
 
 __all__ = ["Person", "Prompt", "WaysIn"]
 
 TITLE_CHARS: Final = 200
 """Characters of a session's title: the documented limit of agents.sessions.rename, its successor."""
+
+
+COUNT_SECONDS: Final = 0.3
+"""Longest wait for the shared count of a call that cannot wait; it takes less than a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,14 @@ class WaysIn:
     api: SlackApi
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> None:
-        """views.open, at once and once: a trigger lives for three seconds, so no slot is waited for."""
+        """views.open, at once or not at all: a trigger lives for three seconds, so no slot is waited for."""
+        try:
+            async with asyncio.timeout(COUNT_SECONDS):
+                free = await self.api.free_now("views.open")
+        except (StoreError, TimeoutError):
+            free = True  # a form needs no store: its person is told of the outage when they send it
+        if not free:
+            raise SlackRateLimitedError("views.open", 1.0)
         await self.api.call("views.open", {"trigger_id": trigger_id, "view": view}, booked=True)
 
     async def join(self, channel: str) -> None:

@@ -46,7 +46,7 @@ async def test_different_threads_are_answered_side_by_side(valkey: RealValkey) -
 
 
 async def test_twenty_mentions_at_once_are_complete_within_slacks_limits(valkey: RealValkey) -> None:
-    """With all rate tiers on: every thread has its whole text, and Slack refuses hardly anything."""
+    """With all rate tiers on: every thread has its whole text, and Slack refuses nothing."""
     limits = WriterLimits()
     limits = replace(
         limits,
@@ -70,6 +70,8 @@ async def test_twenty_mentions_at_once_are_complete_within_slacks_limits(valkey:
             workspace.limits,
             tier_window_seconds=workspace.limits.tier_window_seconds / FASTER,
             posts_per_second=workspace.limits.posts_per_second * FASTER,
+            # A hiccup of this machine takes as long as ever: at this pace more posts fall into it.
+            post_burst=workspace.limits.post_burst * FASTER // 2,
         ),
     )
     async with open_desk(
@@ -89,8 +91,6 @@ async def test_twenty_mentions_at_once_are_complete_within_slacks_limits(valkey:
             assert bare(desk.text(ts)) == bare(document)
             assert len(desk.of_kind(ts, "card")) == len(desk.of_kind(ts, "footer")) == 1
         limited = [call.method for call in desk.sandbox.calls if call.status == 429]
-        # Ten times faster than Slack, a tenth of a second's hiccup of this machine is a second's worth of
-        # posts: a few refusals are its doing. At Slack's own pace `make bench` counts none.
-        assert len(limited) <= len(desk.sandbox.calls) / 30, limited
+        assert limited == []
         await desk.idle()
         assert {item.outcome for item in desk.sandbox.workspace.deliveries} == {"acked"}

@@ -42,10 +42,23 @@ class UnlimitedGovernor:
     penalised: list[tuple[str, float]] = field(default_factory=list)
     wait_seconds: dict[str, float] = field(default_factory=dict)
 
-    async def reserve(self, method: str, *, channel: str | None = None) -> Slot:
+    async def reserve(
+        self, method: str, *, channel: str | None = None, asked_at: float | None = None
+    ) -> Slot:
         """Book at once, or for as long as the test says."""
         self.booked.append(method)
         return Slot(method, self.wait_seconds.get(method, 0.0))
+
+    async def free_now(self, method: str) -> bool:
+        """Where the test sets no wait."""
+        return not self.wait_seconds.get(method)
+
+    async def announce(self, method: str, channel: str, asked_at: float) -> float:
+        """Nobody is in the way."""
+        return 0.0
+
+    async def release(self, slot: Slot) -> None:
+        """There are more than enough."""
 
     async def confirm(self, slot: Slot) -> Slot:
         """Nobody was late."""

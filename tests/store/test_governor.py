@@ -130,6 +130,83 @@ async def test_a_busy_channel_does_not_hold_up_the_others(redis: Redis, namespac
     assert await book(governor, 1, channel="C2") == [0.0]
 
 
+async def test_calls_for_questions_are_made_in_the_order_of_the_questions(
+    redis: Redis, namespace: str
+) -> None:
+    """Eight at once, the youngest books first; other channels and calls for no question go their own way."""
+    budget = Budget(100, 60.0, burst=100, spacing_seconds=0.05)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+    called: list[object] = []
+
+    async def call(what: object, slot: Slot) -> None:
+        await confirmed(governor, slot)
+        called.append(what)
+
+    now = time.time() + 60  # so that every one of them waits for older ones, however slowly they are booked
+    booked = [
+        (number, await governor.reserve(METHOD, channel="C1", asked_at=now + number / 1000))
+        for number in reversed(range(8))
+    ]
+    others = [await governor.reserve(METHOD, channel="C2", asked_at=now), await governor.reserve(METHOD)]
+    await asyncio.gather(*(call(what, slot) for what, slot in booked))
+
+    assert called == list(range(8))
+    assert booked[0][1].seconds > 0.0
+    assert others[0].seconds <= 0.1
+    assert others[1].seconds == 0.0
+
+
+async def test_an_older_question_that_is_announced_goes_first_though_it_books_last(
+    redis: Redis, namespace: str
+) -> None:
+    """Its job was slow to begin: the younger ones let it pass, for half a second at most."""
+    budget = Budget(100, 60.0, burst=100, spacing_seconds=0.05)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+    called: list[str] = []
+
+    async def call(what: str, slot: Slot) -> None:
+        await confirmed(governor, slot)
+        called.append(what)
+
+    then = time.time() - 10
+    for place in (0, 1):
+        await governor.announce(METHOD, "C1", then + place)
+    younger = await governor.reserve(METHOD, channel="C1", asked_at=then + 1)
+    older = await governor.reserve(METHOD, channel="C1", asked_at=then)
+    await asyncio.gather(call("younger", younger), call("older", older))
+    await governor.announce(METHOD, "C2", then)
+    lone = await governor.reserve(METHOD, channel="C2", asked_at=then)
+    await governor.announce(METHOD, "C2", then + 1)
+    last = await governor.reserve(METHOD, channel="C2", asked_at=then + 2)
+
+    assert called == ["older", "younger"]
+    assert 0.2 < younger.seconds <= 0.5
+    assert lone.seconds == 0.0
+    assert 0.2 < last.seconds <= 0.5
+
+
+async def test_an_old_question_does_not_wait_for_older_ones(redis: Redis, namespace: str) -> None:
+    """What could overtake it has arrived by now, and a clock that goes wrong delays nobody."""
+    budget = Budget(100, 60.0, burst=100, spacing_seconds=1.0)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+
+    old = await governor.reserve(METHOD, channel="C1", asked_at=time.time() - 0.2)
+    from_the_future = await governor.reserve(METHOD, channel="C2", asked_at=time.time() + 3600)
+
+    assert old.seconds == 0.0
+    assert from_the_future.seconds <= 0.1
+
+
+async def test_what_cannot_be_called_at_once_is_not_booked(redis: Redis, namespace: str) -> None:
+    """The asking costs nobody a slot."""
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(2, 60.0, burst=2)}, prefix=namespace)
+
+    answers = [await governor.free_now(METHOD) for _ in range(20)]
+
+    assert answers == [True, True] + [False] * 18
+    assert await book(governor, 1) == [pytest.approx(60.5, abs=0.5)]
+
+
 async def test_a_429_pauses_the_bucket_for_everyone_and_only_that_bucket(
     redis: Redis, namespace: str
 ) -> None:
@@ -249,3 +326,43 @@ async def test_a_clock_that_is_set_back_does_not_hold_up_the_calls(redis: Redis,
 
     assert waits[0] < 0.1
     assert waits[1:] == pytest.approx([1.0, 2.0], abs=0.2)
+
+
+async def test_late_callers_of_a_channel_keep_its_distance(redis: Redis, namespace: str) -> None:
+    """Three were held up until all their slots had passed: still one after the other, in their order."""
+    budget = Budget(100, 60.0, burst=100, spacing_seconds=0.2)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+    slots = [await governor.reserve(METHOD, channel="C1") for _ in range(4)]
+    await asyncio.sleep(slots[-1].seconds)
+
+    called: list[float] = []
+    for slot in slots[1:]:
+        await confirmed(governor, slot)
+        called.append(time.monotonic())
+
+    assert min(later - earlier for earlier, later in pairwise(called)) >= 0.19
+
+
+async def test_an_announcement_says_how_long_the_channel_is_busy(redis: Redis, namespace: str) -> None:
+    """From what is booked there and what is announced; another channel is free."""
+    budget = Budget(100, 60.0, burst=100, spacing_seconds=1.0)
+    governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
+    now = time.time() - 10
+
+    await book(governor, 2, channel="C1")
+    waits = [await governor.announce(METHOD, "C1", now + place) for place in range(2)]
+
+    assert waits == [pytest.approx(2.0, abs=0.4), pytest.approx(3.0, abs=0.4)]
+    assert await governor.announce(METHOD, "C2", now) == 0.0
+
+
+async def test_a_slot_that_is_given_back_is_not_counted(redis: Redis, namespace: str) -> None:
+    """Whoever booked ahead and has nothing to say takes nothing from the window."""
+    governor = Governor(redis, "A1", "T1", {METHOD: Budget(3, 60.0, burst=1)}, prefix=namespace)
+
+    slots = [await governor.reserve(METHOD) for _ in range(3)]
+    for slot in slots[:2]:
+        await governor.release(slot)
+
+    (booked,) = await redis.keys(f"{namespace}:*:slots")
+    assert await redis.zrange(booked, 0, -1) == [str(slots[2].number)]

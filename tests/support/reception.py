@@ -19,6 +19,7 @@ from bot.sandbox import Sandbox, WorkspaceConfig
 from bot.settings import Settings
 from bot.slack.api import SlackApi, slack_session
 from bot.slack.private_words import PrivateWords
+from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
 from bot.store.briefing_store import BriefingStore
@@ -81,6 +82,7 @@ async def open_reception(
             ways_in=WaysIn(api),
             words=PrivateWords(session),
             pane=AgentPane.of(identity, WaysIn(api), PERSONAS),
+            receipts=Receipts(api),
             queue=queue,
             store=store,
             admission=admission,
