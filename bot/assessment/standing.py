@@ -184,6 +184,8 @@ def _stale(standing: Standing, plan: Plan) -> str:
     if not standing.used:
         return ""
     newest = standing.newest()
+    if all(source.source_class is SourceClass.BASELINE for source in standing.used):
+        return ""  # said already: only background
     if newest is None:
         return "None of the sources carries a date, so how recent they are is not known."
     breaking = is_breaking(plan, standing.as_of.date())
