@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.news_server import NewsServer, serve_news
-from tests.support.valkey import namespace, redis, valkey
+from tests.support.valkey import doomed_valkey, namespace, redis, valkey
 
-__all__ = ["namespace", "news", "redis", "valkey"]
+__all__ = ["doomed_valkey", "namespace", "news", "redis", "valkey"]
 
 
 @pytest.fixture

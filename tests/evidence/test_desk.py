@@ -165,3 +165,18 @@ async def test_the_collector_reads_without_a_question(
         await news.until(lambda: all(news.asked(path) for path in ("/en.rss", "/agency.atom", "/zh.rss")))
         assert await redis.exists(f"{namespace}:{{news}}:collector")
     assert not await redis.exists(f"{namespace}:{{news}}:collector")
+
+
+async def test_a_store_that_is_away_is_told_and_holds_nobody_up(
+    news: NewsServer, doomed_valkey: RealValkey, namespace: str
+) -> None:
+    """The copy at hand is searched, the link is read, and the reader learns what was not."""
+    news.publish()
+    async with room(news, doomed_valkey, namespace, news.publish()[:1], collect=False) as desk_room:
+        await desk_room.whole()
+        doomed_valkey.kill()
+        found = await desk_room.whole(f"{QUESTION} See {news.url}/en/soybeans")
+        assert "the store does not answer" in {failure.reason for failure in found.failures}
+        titles = [item.title for item in found.items]
+        assert any("export control truce" in title for title in titles)
+        assert found.items[0].title.startswith("Soybean purchases")
