@@ -104,7 +104,8 @@ def relevant(
     about = [
         document
         for document in ranked
-        if document.coverage >= floor * _needed_coverage(document, query)
+        if document.coverage >= floor * LONG_COVERAGE  # most fail here, which costs nothing
+        and document.coverage >= floor * _needed_coverage(document, query)
         and document.share >= floor * LEAST_SHARE
         and not _is_elsewhere(document, query)
     ]
