@@ -54,7 +54,10 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:
         case "briefings":
             deed = commands.briefings(settings, runs=options.runs)
         case "sources":
-            deed = commands.check_sources(settings, options.persona)
+            if options.deed == "status":
+                deed = commands.sources_status(settings)
+            else:
+                deed = commands.check_sources(settings, options.persona)
         case "manifests":
             deed = commands.manifests(settings, options.apps, options.to, address=options.address)
         case "provision":
@@ -90,9 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     briefings = commands_.add_parser("briefings", help="the scheduled briefings and their last runs")
     briefings.add_argument("--runs", type=int, default=5, help="runs shown of each")
     sources = commands_.add_parser("sources", help="the personas' sources")
-    check = sources.add_subparsers(dest="deed", required=True).add_parser(
-        "check", help="ask each source once and print what lives"
-    )
+    deeds = sources.add_subparsers(dest="deed", required=True)
+    deeds.add_parser("status", help="say what the collector last found at each source")
+    check = deeds.add_parser("check", help="ask each source once and print what lives")
     check.add_argument("persona", nargs="?", help="only those of a code or country; all where left out")
     manifests = commands_.add_parser("manifests", help="write the Slack manifest of each app")
     provision = commands_.add_parser("provision", help="make the apps in Slack with a configuration token")

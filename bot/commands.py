@@ -26,6 +26,7 @@ from bot.check_report import is_sound, load_record, result_lines
 from bot.doctor import examine, print_findings
 from bot.errors import CountryAgentsError
 from bot.evidence.items import EvidenceDesk
+from bot.evidence.registry import registry
 from bot.evidence_stack import evidence_desk
 from bot.llm.local_server import LocalServer, Threads
 from bot.llm.port import ModelError
@@ -46,10 +47,11 @@ from bot.scopes import (
 )
 from bot.settings import Settings, variable
 from bot.slack.api import SlackApi, slack_session
-from bot.source_report import checked_sources, source_line, summary_lines
+from bot.source_report import checked_sources, source_line, status_line, summary_lines
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
 from bot.store.errors import StoreError
+from bot.store.news_store import NewsStore
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
 from personas.loader import load_personas
@@ -67,6 +69,7 @@ __all__ = [
     "provision",
     "sandbox",
     "serve",
+    "sources_status",
 ]
 
 SANDBOX_PORT = 8370
@@ -291,6 +294,19 @@ def _app_names(settings: Settings, names: Sequence[str]) -> list[str]:
     if settings.apps_file is not None:
         return [str(entry.get("serves")) for entry in secret_references(settings.apps_file)]
     return [DESK]
+
+
+async def sources_status(settings: Settings) -> int:
+    """Print what the collector last found at each source; the exit code is 1 where nothing was ever read."""
+    sources = registry(load_personas(settings.personas_dir))
+    async with AsyncExitStack() as stack:
+        redis = open_redis(await app.store_url(settings, stack))
+        stack.push_async_callback(redis.aclose)
+        states = await NewsStore(redis).source_states([source.id for source in sources])
+    now = datetime.now(UTC)
+    for source in sources:
+        print(status_line(source, states[source.id], now))
+    return 0 if any(state.succeeded_at for state in states.values()) else 1
 
 
 @asynccontextmanager

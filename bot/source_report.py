@@ -1,4 +1,4 @@
-"""What ``country-agents sources check`` says: a line a source, then what it comes to."""
+"""What ``country-agents sources check`` and ``status`` say: a line a source, then what it comes to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from bot.evidence.probing import Probe, probe
 from bot.evidence.reader import Reader
 from bot.evidence.registry import ReadSource, registry
 from bot.settings import Settings
+from bot.store.news_store import SourceState
 from personas.persona import Persona, Source
 
-__all__ = ["checked_sources", "source_line", "summary_lines"]
+__all__ = ["checked_sources", "source_line", "status_line", "summary_lines"]
 
 QUIET = timedelta(days=14)
 """A source whose newest item is older hands nothing over: that is how long items are kept."""
@@ -42,6 +43,25 @@ def source_line(answer: Probe, now: datetime | None = None) -> str:
     note = f"; {answer.note}" if answer.note else ""
     codes = ",".join(sorted(source.personas))
     return f"{word:<{_WORD_WIDTH}} {codes}  {source.name} ({_described(source)}): {what}{note}"
+
+
+def status_line(source: ReadSource, state: SourceState, now: datetime) -> str:
+    """What the collector last found: ``failing CN-01  Gone Gazette: answered with HTTP 404, once; …``."""
+    if state.checked_at is None:
+        word, told = "unread", "not read yet"
+    elif state.reason:
+        times = "once" if state.failures == 1 else f"{state.failures} times in a row"
+        word, told = "failing", f"{state.reason}, {times}; last read {_ago(state.succeeded_at, now)}"
+    else:
+        word, told = "ok", f"{state.entries} items {_ago(state.succeeded_at, now)}"
+    if state.due_at is not None:
+        told += f"; next in {max((state.due_at - now).total_seconds(), 0) / 60:.0f} min"
+    note = f"; {state.note}" if state.note else ""
+    return f"{word:<7} {','.join(sorted(source.personas))}  {source.name}: {told}{note}"
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    return "never" if moment is None else f"{(now - moment).total_seconds() / 60:.0f} min ago"
 
 
 def summary_lines(answers: Iterable[Probe], personas: Iterable[Persona]) -> Iterator[str]:

@@ -107,6 +107,12 @@ async def test_ask_and_sources_check_read_the_sources_of_a_persona_folder(
         assert links
         assert links <= addresses(news)
         assert "1 of 3 sources could not be read: Gone Gazette" in ended.err
+        status = await country_agents("sources", "status", settings=settings)
+        assert status.code == 0, status.err
+        assert re.search(
+            r"^ok      CN-01  Daily Ledger: 5 items \d+ min ago; next in", status.out, re.MULTILINE
+        )
+        assert "failing CN-01  Gone Gazette: answered with HTTP 404, once; last read never" in status.out
 
 
 def addresses(news: NewsServer) -> set[str]:
