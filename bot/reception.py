@@ -14,6 +14,7 @@ import structlog
 from bot.admission import Admission, Refused
 from bot.briefings.office import BriefingOffice
 from bot.doorkeeper import Doorkeeper
+from bot.home import HomeTab
 from bot.jobs import Queue
 from bot.pane import AgentPane
 from bot.slack import asking_notices
@@ -55,6 +56,7 @@ class Reception:
     store: TurnStore
     admission: Admission
     office: BriefingOffice
+    home: HomeTab
     question_limit: int
     """Characters."""
     edit_window_seconds: int

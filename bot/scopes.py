@@ -83,6 +83,7 @@ SHORTCUT_DOES = "Ask a country analyst about this message"
 
 BOT_EVENTS: Mapping[str, str] = MappingProxyType(
     {
+        "app_home_opened": "show the home tab; suggest questions where the app is an agent",
         "app_mention": "a mention, which is the question",
         "message.channels": "the edit of a question, and names like @CN-01 that are user groups",
         "message.groups": "the same in private channels",

@@ -19,6 +19,7 @@ from bot.assessment.formats import Format
 from bot.briefing_stack import Briefings, NothingOpen, Surroundings, briefings_of
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
+from bot.home import HomeTab
 from bot.jobs import Queue, TurnRun, queue_name
 from bot.metering import MeteredModel
 from bot.model_stack import NotConfiguredError
@@ -186,6 +187,7 @@ async def open_slack_app(
         store=store,
         admission=shared.admission,
         office=briefings.office,
+        home=HomeTab(ways_in, store, briefings.office, desk, identity.url),
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,
     )

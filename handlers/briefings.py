@@ -9,6 +9,7 @@ from bot.briefings.days_off import holiday_countries
 from bot.briefings.office import NotAllowedError, NotThereError
 from bot.briefings.schedule import Schedule
 from bot.reception import Reception
+from bot.slack import asking_notices
 from bot.slack import briefing_form as form
 from bot.slack import briefing_notices as notices
 from bot.slack.elements import Message, notice
@@ -30,12 +31,21 @@ _HELP = (
 
 async def run_briefing_command(command: BriefingCommand, reception: Reception) -> Message | None:
     """Do what was typed; the answer to the person, or ``None`` where a form opened."""
+    away = await reception.door.turned_away(
+        command.user_id, user_team_id="", team_id=command.team_id, channel=command.channel
+    )
+    if away is not None:
+        return asking_notices.unwelcome_notice(away)
+    if command.verb in {"help", "?"}:
+        return notice(_HELP.format(command=command.command))
+    return await _run(command, reception)
+
+
+async def _run(command: BriefingCommand, reception: Reception) -> Message | None:
     if not command.verb:
         return await _open_new(
             command.trigger_id, command.team_id, command.channel, command.user_id, reception
         )
-    if command.verb in {"help", "?"}:
-        return notice(_HELP.format(command=command.command))
     found = await reception.office.of_channel(command.team_id, command.channel)
     if command.verb == "list" or not found:
         return notices.listed(found) if found else notices.none_here(command.command)

@@ -16,11 +16,13 @@ from handlers.messages import by_person, markup_of, quotations_in, team_of
 __all__ = [
     "Action",
     "EditedMention",
+    "HomeOpened",
     "Mention",
     "PaneOpened",
     "StopPressed",
     "parse_action",
     "parse_edit",
+    "parse_home",
     "parse_mention",
     "parse_pane",
     "parse_stop",
@@ -102,6 +104,14 @@ class StopPressed:
     team_id: TeamId
     streaming_message_ts: tuple[str, ...]
     """Messages that were streaming when it was pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeOpened:
+    """A person looks at the app's home tab."""
+
+    team_id: TeamId
+    user_id: UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +219,15 @@ def parse_pane(body: Payload) -> PaneOpened | None:
     else:
         return None
     return PaneOpened(ChannelId(channel), ThreadTs(thread_ts)) if channel else None
+
+
+def parse_home(body: Payload) -> HomeOpened | None:
+    """The home tab was opened."""
+    event = mapping(body, "event")
+    user_id = string(event, "user")
+    if string(event, "type") != "app_home_opened" or string(event, "tab") != "home" or not user_id:
+        return None
+    return HomeOpened(TeamId(string(body, "team_id")), UserId(user_id))
 
 
 def parse_action(body: Payload) -> Action | None:

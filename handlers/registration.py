@@ -23,7 +23,15 @@ from handlers.buttons import ask_edited, ask_once_more, stop_stream, stop_turn
 from handlers.commands import run_command
 from handlers.forms import assess_message, take_form
 from handlers.mentions import answer_mention, offer_again
-from handlers.parsing import Action, parse_action, parse_edit, parse_mention, parse_pane, parse_stop
+from handlers.parsing import (
+    Action,
+    parse_action,
+    parse_edit,
+    parse_home,
+    parse_mention,
+    parse_pane,
+    parse_stop,
+)
 from handlers.parsing_briefings import parse_briefing_command, parse_briefing_form, parse_menu
 from handlers.parsing_commands import parse_command, parse_shortcut
 from handlers.parsing_forms import parse_form
@@ -74,26 +82,36 @@ def register(app: AsyncApp, reception: Reception) -> None:
         if pressed := parse_stop(body):
             await stop_stream(pressed, reception)
 
-    async def on_pane(body: dict[str, Any]) -> None:
-        if opened := parse_pane(body):
-            await reception.pane.suggest(opened.channel, opened.thread_ts)
-
     app.event("app_mention")(on_mention)
     app.event("message")(on_message)
     app.event("agent_session_stopped")(on_stop)
-    app.event("app_home_opened")(on_pane)
-    app.event("assistant_thread_started")(on_pane)
-    app.command(_BRIEFING_COMMAND)(_on_briefing_command(reception))
+    app.event("app_home_opened")(_on_opened(reception))
+    app.event("assistant_thread_started")(_on_opened(reception))
+    app.command(_BRIEFING_COMMAND)(_on_briefing_command(reception))  # before any other name
     app.command(_ANY_COMMAND)(_on_command(reception))
     app.shortcut({"type": "message_action", "callback_id": ASSESS_SHORTCUT})(_on_shortcut(reception))
     app.view(forms.FORM)(_on_form(reception))
-    app.view(briefing_form.FORM)(_on_briefing_form(reception))
-    app.action(briefing_notices.MENU)(_on_briefing_menu(reception))
-    app.action(briefing_notices.NEW)(_on_briefing_menu(reception))
     for action_id, deed in _DEEDS.items():
         app.action(action_id)(_on_action(deed, reception))
     app.action(_CHOICE)(_on_action(ask_chosen, reception))
+    _register_briefings(app, reception)
     app.error(_on_error)
+
+
+def _register_briefings(app: AsyncApp, reception: Reception) -> None:
+    app.view(briefing_form.FORM)(_on_briefing_form(reception))
+    app.action(briefing_notices.MENU)(_on_briefing_menu(reception))
+    app.action(briefing_notices.NEW)(_on_briefing_menu(reception))
+
+
+def _on_opened(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_opened(body: dict[str, Any]) -> None:
+        if home := parse_home(body):
+            await reception.home.show(home.team_id, home.user_id)
+        if pane := parse_pane(body):
+            await reception.pane.suggest(pane.channel, pane.thread_ts)
+
+    return on_opened
 
 
 def _on_command(reception: Reception) -> Callable[..., Awaitable[None]]:
@@ -217,8 +235,14 @@ def _on_briefing_menu(reception: Reception) -> Callable[..., Awaitable[None]]:
                 log.warning("briefing.menu_failed", error=type(error).__name__)
                 notice = cards.unavailable_notice()
         await ack()
-        if choice is not None and notice is not None and choice.response_url:
+        if choice is None:
+            return
+        if notice is not None and choice.response_url:
             await reception.words.try_to_tell(choice.response_url, notice)
+        elif notice is not None:  # from the home tab, where there is nothing to answer in
+            await reception.office.tell(choice.user_id, notice)
+        if not choice.response_url:
+            await reception.home.show(choice.team_id, choice.user_id)
 
     return on_choice
 

@@ -150,6 +150,13 @@ class BriefingOffice:
         if await self.store.remove(self.app_id, briefing.briefing_id):
             await self._announce(briefing, notices.deleted(briefing, by))
 
+    async def tell(self, user: UserId, message: Message) -> None:
+        """A word to one person in the direct message; best effort."""
+        try:
+            await self.api.post_message(channel=user, text=message.text, blocks=message.blocks)
+        except SlackError as error:
+            log.warning("notice.not_shown", method=error.method, code=error.code)
+
     def preview(self, briefing: Briefing, *, to: UserId, channel: ChannelId) -> None:
         """Write the briefing now and show it to one person; returns at once."""
         task = asyncio.create_task(self._preview(briefing, to, channel), name="briefing preview")

@@ -99,6 +99,8 @@ class AppIdentity:
     bot_id: str
     app_id: str
     scopes: frozenset[str]
+    url: str = ""
+    """Of the workspace, ``https://example.slack.com/``."""
 
     @property
     def key(self) -> str:
@@ -204,6 +206,7 @@ class SlackApi:
                 bot_user=data.get("user", ""),
                 bot_id=data.get("bot_id", ""),
                 app_id=data.get("app_id", ""),
+                url=data.get("url", ""),
                 scopes=frozenset(filter(None, (scope.strip() for scope in scopes.split(",")))),
             )
         return self._identity

@@ -58,6 +58,10 @@ class WaysIn:
             raise SlackRateLimitedError("views.open", 1.0)
         await self.api.call("views.open", {"trigger_id": trigger_id, "view": view}, booked=True)
 
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
+        """views.publish: what a person sees in the app's home tab."""
+        await self.api.call("views.publish", {"user_id": user_id, "view": view}, repeatable=True)
+
     async def join(self, channel: str) -> None:
         """conversations.join, for public channels; being there already is as good."""
         await self.api.call("conversations.join", {"channel": channel}, repeatable=True)

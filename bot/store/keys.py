@@ -158,6 +158,10 @@ class Keys:
         """Counter: how often the question in a message was asked again."""
         return f"{self.prefix}:{{{team_id}:{channel}:{message_ts}}}:askings"
 
+    def asked_by(self, team_id: str, user_id: str) -> str:
+        """Sorted set: a person's turns by when they were asked."""
+        return f"{self.prefix}:asked:{team_id}:{user_id}"
+
     def offer(self, turn_id: str) -> str:
         """String: JSON of a turn that waits for a press of its button."""
         return f"{self.prefix}:offer:{turn_id}"

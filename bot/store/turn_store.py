@@ -51,6 +51,9 @@ RESUBSCRIBE_SECONDS = 0.2
 
 MICROSECONDS = 1_000_000
 
+RECENT_KEPT = 12
+"""Turns remembered of each person for their home tab: a screenful."""
+
 SWEEP_GRACE_SECONDS = 15.0
 """Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
 
@@ -114,6 +117,10 @@ class TurnStore:
                 pipe.set(self._keys.address_of(turn.turn_id), address, ex=ttl.RECORD_SECONDS)
                 pipe.zadd(self._keys.open_threads, {address: time.time()})
                 pipe.expire(self._keys.open_threads, ttl.INBOX_SECONDS)
+                asked_by = self._keys.asked_by(turn.team_id, turn.user_id)
+                pipe.zadd(asked_by, {turn.turn_id: turn.asked_at})
+                pipe.zremrangebyrank(asked_by, 0, -1 - RECENT_KEPT)
+                pipe.expire(asked_by, ttl.RECORD_SECONDS)
                 await pipe.execute()
             new, lane = await self._claim(
                 keys=[
@@ -214,6 +221,13 @@ class TurnStore:
                 pipe.get(thread.document(turn_id))
                 record, checkpoints, document = await pipe.execute()
         return stored_turn(record, checkpoints, document) if record else None
+
+    async def asked_by(self, team_id: str, user_id: str) -> list[StoredTurn]:
+        """The turns a person asked for last, newest first, as far as they are remembered."""
+        with translated(f"list turns of {user_id}"):
+            ids = await self._redis.zrange(self._keys.asked_by(team_id, user_id), 0, -1, desc=True)
+        found = await asyncio.gather(*(self.load(str(turn_id)) for turn_id in ids))
+        return [turn for turn in found if turn is not None]
 
     async def turn(self, turn_id: str) -> Turn | None:
         """The question alone, to ask it again; None when it is forgotten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -257,3 +258,41 @@ async def _printed(desk: OpenDesk, capsys: pytest.CaptureFixture[str]) -> str:
     capsys.readouterr()
     await commands.briefings(desk.settings, runs=5)
     return capsys.readouterr().out
+
+
+async def test_the_home_tab_shows_desk_questions_and_briefings(valkey: RealValkey) -> None:
+    """Who is there, what somebody asked with a link, their briefings with next run and last result; a
+    briefing's menu works from there.
+    """
+    async with open_desk(valkey, workspace=workspace(), evidence=morning(1), script=briefing_answer) as desk:
+        ts = await desk.ask("CN-01 brief What of magnets?")
+        await desk.answered(ts)
+        await desk.at_rest(ts)
+        await schedule(desk)
+        view = await home(desk)
+        words = words_of_view(view)
+        for persona in PERSONAS.personas:
+            assert persona.display_name in words
+        assert "What of magnets?" in words
+        assert "answered" in words
+        assert f"/archives/{CHANNEL}/p" in words
+        assert "not run yet" in words
+        await run(desk, "run now")
+        await desk.until(lambda: len(posts(desk)) == 2)
+        async with asyncio.timeout(10):
+            while "posted" not in words_of_view(await home(desk)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def home(desk: OpenDesk) -> Mapping[str, Any]:
+    """Open the home tab; what it shows then."""
+    before = len(desk.calls("views.publish"))
+    desk.sandbox.people.open_home("dana")
+    await desk.until(lambda: len(desk.calls("views.publish")) > before)
+    (view,) = desk.sandbox.workspace.homes.values()
+    return view.payload
+
+
+def words_of_view(view: Mapping[str, Any]) -> str:
+    """All of it."""
+    return json.dumps(view, ensure_ascii=False)

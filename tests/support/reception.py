@@ -11,6 +11,7 @@ from bot.admission import Admission
 from bot.app import engine_of, policy_of
 from bot.briefing_stack import NothingOpen, Surroundings, briefings_of
 from bot.doorkeeper import Doorkeeper, DoorPolicy
+from bot.home import HomeTab
 from bot.jobs import Queue
 from bot.pane import AgentPane
 from bot.prices import load_prices
@@ -87,6 +88,7 @@ async def open_reception(
             store=store,
             admission=admission,
             office=briefings.office,
+            home=HomeTab(WaysIn(api), store, briefings.office, PERSONAS, identity.url),
             question_limit=limits.get("question_limit", 4000),
             edit_window_seconds=limits.get("edit_window_seconds", 300),
         )

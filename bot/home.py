@@ -1,0 +1,93 @@
+"""What a person's home tab shows, gathered from the stores. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bot.assessment.formats import FORMATS
+from bot.assessment.titles import headline
+from bot.briefings.office import BriefingOffice
+from bot.slack.errors import SlackError
+from bot.slack.home import AskedTurn, home_view
+from bot.slack.ways_in import WaysIn
+from bot.store.errors import StoreError
+from bot.store.stored_turns import StoredTurn
+from bot.store.turn_store import TurnStore
+from bot.turns import TeamId, UserId
+from personas.desk import Desk
+
+__all__ = ["HomeTab"]
+
+log = structlog.get_logger()
+
+_HEADING = re.compile(r"^## \d+\. ", re.MULTILINE)
+_OVER = frozenset({"answered", "stopped", "failed", "parked"})
+_WORDS = {"parked": "failed", "waiting": "waits for its turn"}
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTab:
+    """The home tab of one app."""
+
+    ways_in: WaysIn
+    store: TurnStore
+    office: BriefingOffice
+    desk: Desk
+    workspace_url: str
+    """``https://example.slack.com/``; empty where Slack does not tell: then there are no links."""
+
+    async def show(self, team: TeamId, user: UserId) -> None:
+        """Publish it. Best effort: nobody loses an answer because a tab is old."""
+        try:
+            asked, briefings, zone = await asyncio.gather(
+                self.store.asked_by(team, user), self.office.of_owner(team, user), self.office.zone_of(user)
+            )
+            running = [turn for turn in asked if turn.state not in _OVER]
+            # A turn that only posts a question is over when the answer, listed itself, is asked for.
+            recent = [turn for turn in asked if turn.state in _OVER and turn.turn.opening is None]
+            view = home_view(
+                self.desk.personas,
+                [self._asked(turn, zone) for turn in running],
+                [self._asked(turn, zone) for turn in recent],
+                briefings,
+            )
+            await self.ways_in.publish_home(user, view)
+        except (SlackError, StoreError) as error:
+            log.warning("home.not_shown", error=type(error).__name__)
+
+    def _asked(self, stored: StoredTurn, zone: str) -> AskedTurn:
+        turn = stored.turn
+        when = datetime.fromtimestamp(turn.asked_at, UTC).astimezone(ZoneInfo(zone))
+        return AskedTurn(
+            persona=turn.persona,
+            title=headline(turn.question),
+            when=f"{when.day} {when:%b}, {when:%H:%M}",
+            progress=_progress(stored),
+            url=self._link(stored),
+        )
+
+    def _link(self, stored: StoredTurn) -> str:
+        turn = stored.turn
+        if not self.workspace_url or turn.opening is not None:
+            return ""
+        ts = stored.delivery.card_ts or turn.message_ts
+        return (
+            f"{self.workspace_url}archives/{turn.channel}/p{ts.replace('.', '')}"
+            f"?thread_ts={turn.thread_ts}&cid={turn.channel}"
+        )
+
+
+def _progress(stored: StoredTurn) -> str:
+    if stored.state != "running":
+        return _WORDS.get(stored.state, stored.state)
+    format_ = FORMATS.get(stored.turn.format)
+    begun = len(_HEADING.findall(stored.delivery.document))
+    if format_ is None or not begun:
+        return "being prepared"
+    return f"section {begun} of {len(format_.sections)}"
