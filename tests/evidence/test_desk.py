@@ -56,7 +56,7 @@ async def room(
         "user_agent": "country-agents-test/1",
         "loopback_allowed": True,
         "host_pause_seconds": 0.0,
-        "fetch_seconds": 3.0,
+        "fetch_seconds": 5.0,
         "key_prefix": namespace,
     }
     everybody = [persona, *(with_sources(other, ()) for other in OTHERS)]
@@ -77,7 +77,7 @@ async def test_newsrooms_in_eight_languages_are_read_and_the_sick_ones_are_told(
         assert reasons == {
             "Gone Gazette": "answered with HTTP 404",
             "Portal in place of a feed": "sent a web page in place of a feed",
-            "Sleeping Sentinel": "did not answer within 3 s",
+            "Sleeping Sentinel": "did not answer within 5 s",
         }
         assert found.sources_total == len(sources)
         assert found.searching == ""
