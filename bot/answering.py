@@ -27,9 +27,10 @@ from bot.assessment.events import (
     SourcesAdded,
     StatusChanged,
 )
-from bot.assessment.formats import Format
+from bot.assessment.formats import FOLLOW_UP, Format
 from bot.assessment.open_answers import OpenAnswers
 from bot.assessment.titles import headline
+from bot.conversations import Context, Conversations
 from bot.evidence.items import Retrieval
 from bot.jobs import HandOverError, TurnRun
 from bot.llm.port import ModelError
@@ -68,6 +69,7 @@ class Answering:
     formats: Callable[[str], Format]
     """The format of a turn's key, fitted to the model in use."""
     pane: AgentPane
+    conversations: Conversations
 
     async def answer(self, run: TurnRun) -> Outcome:
         """Answer one turn, from where an earlier run left it. Raises ``HandOverError`` while draining."""
@@ -83,7 +85,8 @@ class Answering:
             if persona is None:
                 raise LookupError(f"persona {turn.persona} is not on this desk")
             try:
-                outcome = await _Answer(self, run, persona).go()
+                context = await self.conversations.begin(turn, persona)
+                outcome = await _Answer(self, run, persona, context).go()
             finally:
                 await self._charge(run)
             await self.admission.release(turn, forgive=outcome is Outcome.FAILED)
@@ -109,17 +112,22 @@ class Answering:
 class _Answer:
     """One run of one turn."""
 
-    def __init__(self, answering: Answering, run: TurnRun, persona: Persona) -> None:
+    def __init__(
+        self, answering: Answering, run: TurnRun, persona: Persona, context: Context | None = None
+    ) -> None:
         turn = run.turn
+        self.context = context or Context(turn.question)
         self.answering = answering
         self.run = run
         self.persona = persona
-        self.format = answering.formats(turn.format)
+        self.format = answering.formats(FOLLOW_UP.key if self.context.earlier else turn.format)
         self.as_of = datetime.fromtimestamp(turn.asked_at, UTC)
         self.headline = headline(turn.question)
         self.open_answers = OpenAnswers(run.stored.checkpoints)
         """What the provider writes on when this run ends early: for the next run, unless there is none."""
-        self.assignment = Assignment(turn.turn_id, persona, self.format, turn.question, self.as_of)
+        self.assignment = Assignment(
+            turn.turn_id, persona, self.format, self.context.question, self.as_of, self.context.earlier
+        )
         self.shown = answering.engine.first_card(self.assignment)
         self.writer = ThreadWriter(
             answering.api,
@@ -213,6 +221,7 @@ class _Answer:
                 if isinstance(event, Finished):
                     report = event.report
                     await self._keep_record(event.record)
+                    await self.answering.conversations.keep(run.turn, self.context, event.record)
                 else:
                     await self._take(event)
         if report is None:

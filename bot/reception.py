@@ -28,7 +28,9 @@ from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
 from bot.store.errors import StoreError
 from bot.store.stored_turns import Claimed
+from bot.store.thread_store import ThreadStore, address_of
 from bot.store.turn_store import TurnStore
+from bot.threads import Said
 from bot.turns import Asker, Turn, turn_id_for
 from personas.desk import Desk
 
@@ -65,6 +67,7 @@ class Reception:
     colleagues: frozenset[str]
     """Bot users of all our apps: they never answer each other."""
     door: Doorkeeper
+    threads: ThreadStore
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
         """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a
@@ -93,6 +96,27 @@ class Reception:
                 # A press is never delivered again, and each one deserves its answer.
                 once="" if pressed_by else turn.message_ts,
             )
+
+    async def hear(self, team_id: str, channel: str, thread_ts: str, said: Said) -> None:
+        """Keep what a person wrote, for whoever is asked about it in the thread. Raises ``StoreError``."""
+        await self.threads.hear(address_of(team_id, channel, thread_ts), [said])
+
+    async def unhear(self, team_id: str, channel: str, thread_ts: str, ts: str) -> None:
+        """Forget a message that was deleted; of a thread's root, all that is kept of the thread."""
+        if ts == thread_ts:
+            await self.forget(team_id, channel, thread_ts)
+        else:
+            await self.threads.unhear(address_of(team_id, channel, thread_ts), ts)
+
+    async def forget(self, team_id: str, channel: str, message_ts: str) -> bool:
+        """Remove all that is kept of the thread that a message (root, or one of ours) stands in; False where
+        there is nothing. Raises ``StoreError``.
+        """
+        found = await self.threads.thread_of(team_id, channel, message_ts)
+        address = found or address_of(team_id, channel, message_ts)
+        forgotten = await self.threads.forget(address)
+        log.info("thread.forgotten", team=team_id, channel=channel, message=message_ts, found=forgotten)
+        return forgotten
 
     async def turned_away(self, turn: Turn, *, pressed_by: str | None = None) -> Notice | None:
         """What to tell somebody whom the operator does not want answered, or not there; None: welcome."""

@@ -270,6 +270,18 @@ class Settings(BaseSettings):
     edit_window_seconds: Annotated[int, Ge(0), Le(86_400)] = Field(
         default=300, description='How long an edited question offers "Ask again with the new text". 0: never.'
     )
+    words_days: Annotated[int, Ge(1), Le(90)] = Field(
+        default=7, description="Days for which a thread's messages and questions are remembered."
+    )
+    assessments_days: Annotated[int, Ge(1), Le(3650)] = Field(
+        default=180,
+        description="Days for which assessments are remembered as data, without anybody's words.",
+    )
+    context_tokens: Annotated[int, Ge(500), Le(100_000)] = Field(
+        default=6000,
+        description="Longest account of a thread that a follow-up is given, in tokens of about four "
+        "characters; the oldest turns are shortened first.",
+    )
     strangers: Literal["refuse", "answer"] = Field(
         default="refuse",
         description="People of other organisations in Slack Connect channels: `refuse` or `answer`.",

@@ -17,6 +17,7 @@ from bot.app_list import DESK, SlackAppConfig
 from bot.assessment.engine import Engine
 from bot.assessment.formats import Format
 from bot.briefing_stack import Briefings, NothingOpen, Surroundings, briefings_of
+from bot.conversations import Conversations
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
 from bot.home import HomeTab
@@ -38,6 +39,7 @@ from bot.store.connection import Redis
 from bot.store.governor import Budget, Governor
 from bot.store.keys import app_prefix
 from bot.store.stored_turns import Outcome
+from bot.store.thread_store import ThreadStore
 from bot.store.turn_store import TurnStore
 from personas.desk import Desk
 
@@ -170,6 +172,12 @@ async def open_slack_app(
     )
     receipts = Receipts(api)
     stack.push_async_callback(receipts.aclose)
+    threads = ThreadStore(
+        shared.redis,
+        prefix=app_prefix(identity.key),
+        words_days=settings.words_days,
+        assessments_days=settings.assessments_days,
+    )
     reception = Reception(
         app_id=identity.key,
         desk=desk,
@@ -190,9 +198,16 @@ async def open_slack_app(
         home=HomeTab(ways_in, store, briefings.office, desk, identity.url),
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,
+        threads=threads,
+    )
+    conversations = Conversations(
+        threads,
+        ways_in,
+        context_tokens=settings.context_tokens,
+        own_bot=identity.bot_user_id,
     )
     answering = Answering(
-        api, store, shared.engine, desk, shared.admission, shared.meter, shared.formats, pane
+        api, store, shared.engine, desk, shared.admission, shared.meter, shared.formats, pane, conversations
     )
     opening = ThreadOpening(
         api=api,

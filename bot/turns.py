@@ -96,6 +96,8 @@ class Turn:
     asked_at: float
     """Unix seconds: of the mention, from its ``ts``, or of the command."""
     opening: Opening | None = None
+    in_conversation: bool = False
+    """A person mentioned the persona in a thread: what stands in it belongs to the question."""
 
     def opened(self, channel: str, thread_ts: str, message_ts: str) -> Turn:
         """The turn that answers, once this one's question stands in a thread."""

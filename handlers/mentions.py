@@ -87,4 +87,5 @@ def _turn(mention: Mention, address: Address, persona: str, *, app_id: str) -> T
         format=address.format,
         question=Question(address.text, mention.quoted),
         asked_at=mention.asked_at,
+        in_conversation=mention.in_thread,
     )

@@ -22,6 +22,7 @@ from handlers.briefings import choose_in_menu, run_briefing_command, take_briefi
 from handlers.buttons import ask_edited, ask_once_more, stop_stream, stop_turn
 from handlers.commands import run_command
 from handlers.forms import assess_message, take_form
+from handlers.hearing import listen
 from handlers.mentions import answer_mention, offer_again
 from handlers.parsing import (
     Action,
@@ -74,6 +75,7 @@ def register(app: AsyncApp, reception: Reception) -> None:
 
     async def on_message(body: dict[str, Any]) -> None:
         # The same mention arrives as a message, too; whichever comes first starts the turn.
+        await listen(body, reception)
         await on_mention(body)
         if edited := parse_edit(body, bot_user_id=me, persona_user_ids=colleagues):
             await offer_again(edited, reception)

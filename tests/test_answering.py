@@ -12,6 +12,7 @@ import pytest
 from bot.answering import RECORD_CHECKPOINT, Answering
 from bot.app import engine_of, format_for
 from bot.assessment.assessment_record import AssessmentRecord
+from bot.conversations import Conversations
 from bot.jobs import HandOverError, TurnRun
 from bot.sandbox import Sandbox
 from bot.store.errors import FencedError
@@ -75,6 +76,7 @@ async def bench(valkey: RealValkey, namespace: str) -> AsyncIterator[Bench]:
             client.meter,
             format_for(settings, None),
             reception.pane,
+            Conversations(reception.threads, reception.ways_in, context_tokens=6000, own_bot="U0AGENTS"),
         )
         ts = await sandbox.post_as_user("dana", CHANNEL, "a question")
         turn = replace(turn_in(ts), channel=CHANNEL, team_id="T0SANDBOX", user_id="U0DANA")

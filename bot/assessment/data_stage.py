@@ -85,6 +85,8 @@ class DataStage:
     async def _make_plan(self) -> Plan:
         run = self._run
         await self._evidence.ready()
+        if (earlier := run.assignment.earlier) is not None:
+            return earlier.record.plan
         instruction = self._instruction("plan", None)
         data = await self._ask("plan", self._schema("plan", None), instruction, run.format.plan_tokens)
         plan = self._capped(self._reader(None).plan(data))
@@ -133,6 +135,8 @@ class DataStage:
 
     async def _make_outlook(self) -> Outlook:
         run = self._run
+        if (earlier := run.assignment.earlier) is not None:
+            return earlier.record.outlook
         if "outlook" not in run.format.calls:
             return Outlook()
         plan = await self.plan
@@ -142,6 +146,8 @@ class DataStage:
 
     async def _make_watch(self) -> Watch:
         run = self._run
+        if (earlier := run.assignment.earlier) is not None:
+            return earlier.record.watch
         if "watch" not in run.format.calls:
             return Watch(epigraph_id=run.persona.epigraphs[0].id)
         plan = await self.plan

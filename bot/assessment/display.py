@@ -10,13 +10,14 @@ from bot.assessment.checks.table import check_record
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft
+from bot.assessment.earlier import Earlier
 from bot.assessment.events import Cut, Finished, Part, StatusChanged
 from bot.assessment.formats import SectionSpec
 from bot.assessment.premise import contradiction_units, premise_units
 from bot.assessment.printing import Data, closing_lines, epigraph_lines, print_block, source_call
 from bot.assessment.recording import make_record
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
-from bot.assessment.reporting import report, with_checks
+from bot.assessment.reporting import report, source_line, with_checks
 from bot.assessment.run import Run
 from bot.assessment.section_stage import SectionStage
 from bot.assessment.standing import is_up_to_date
@@ -90,12 +91,17 @@ class Display:
             banners=accounts.banners,
             footer=(accounts.check_line, *accounts.notices),
         )
+        if run.assignment.earlier is not None:  # the standard is for assessments
+            return Finished(accounts, record)
         # In a thread: it computes for a quarter of a second, and other threads' text must not wait for that.
         results = await asyncio.to_thread(check_record, record, run.persona)
         return Finished(with_checks(accounts, results, demo=record.demo), record)
 
     async def _first_text(self) -> None:
         """Wait for the model's first words; raises where the plan fails before there are any."""
+        if self._run.assignment.earlier is not None:
+            await asyncio.gather(*(draft.ready() for draft in self._sections.drafts.values()))
+            return
         started = asyncio.create_task(self._run.started.wait())
         waiting: set[asyncio.Task[Any]] = {started, self._data.plan}
         try:
@@ -111,10 +117,14 @@ class Display:
         run.put(StatusChanged(f"is writing {of_all}…"))
         plan = await self._data.plan if spec.needs else None
         names = run.names(plan)
-        title = spec.title.format_map(names)
-        title = f"{number}. {title}" if run.format.numbered else title
         size = self._size(draft, plan)
-        run.put(heading_part(title, section=spec.key, section_bytes=size, first=first))
+        if spec.title:
+            title = spec.title.format_map(names)
+            title = f"{number}. {title}" if run.format.numbered else title
+            run.put(heading_part(title, section=spec.key, section_bytes=size, first=first))
+        else:
+            name = f"**{run.persona.display_name}:**"
+            run.put(line_part(name, section=spec.key, cut=Cut.SECTION, first=first))
         if spec.lead:
             run.put(line_part(spec.lead.format_map(names), section=spec.key))
         renderer = self._renderer(spec, plan)
@@ -128,8 +138,10 @@ class Display:
         if not spec.words and not printed:
             self._nothing_to_print(spec)
         self._render(renderer, last)
-        if spec.factual or (first and not self._has_facts):
+        follows_up = run.assignment.earlier is not None
+        if spec.factual or (first and not self._has_facts and not follows_up):
             await self._show_contradictions(renderer, head)
+        self._show_new_sources(spec, known=run.assignment.earlier)
         if draft.problem:
             run.put(line_part(f"_{draft.problem}_", section=spec.key))
         run.put(Part("", Cut.NONE, spec.key, ends_section=True))
@@ -158,6 +170,16 @@ class Display:
         if head is None:
             self._print(renderer, premise_units(plan, run.evidence, run.assignment.as_of.date()))
         self._print(renderer, contradiction_units(plan, run.evidence))
+
+    def _show_new_sources(self, spec: SectionSpec, *, known: Earlier | None) -> None:
+        """Behind a follow-up: which of the sources it cites the assessment did not have."""
+        if known is None:
+            return
+        run, before = self._run, {source.id for source in known.record.sources}
+        new = [each for each in run.evidence.sources if each.id not in before and run.citations[each.id]]
+        if new:
+            told = "; ".join(source_line(source) for source in new)
+            run.put(line_part(f"**New since the assessment:** {told}", section=spec.key))
 
     def _print(self, renderer: SectionRenderer, units: list[Unit]) -> None:
         for unit in units:

@@ -66,7 +66,9 @@ class EvidenceStage:
                     await self._wait_for_enough()
         finally:
             # Also when it was cancelled or failed: nobody may wait for it for ever.
-            self._run.freeze()
+            earlier = self._run.assignment.earlier
+            # A follow-up's prefix holds what the assessment had; what was found since stands behind it.
+            self._run.freeze(len(earlier.record.sources) if earlier else None)
             self._checkpoint()
             self._ready.set()
 

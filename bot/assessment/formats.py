@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FORMATS", "Format", "SectionSpec"]
+__all__ = ["FOLLOW_UP", "FORMATS", "Format", "SectionSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,5 +240,31 @@ BRIEF = Format(
     ),
 )
 
-FORMATS = {IN_DEPTH.key: IN_DEPTH, BRIEF.key: BRIEF}
+FOLLOW_UP = Format(
+    key="follow-up",
+    name="Follow-up",
+    judgments=(0, 6),
+    watch_items=(0, 7),
+    calls=frozenset(),
+    frame=False,
+    numbered=False,
+    sections=(
+        SectionSpec(
+            key="answer",
+            title="",
+            words=150,
+            bullets=(0, 5),
+            max_tokens=600,
+            instruction=(
+                "Answer the question below in at most 150 words: the answer itself in the first sentence, "
+                "then its reasons, as paragraphs or up to five bullets. Rest on the assessment and cite the "
+                "same ids, [S1] and {{J1}}, where a statement rests on them. Where the assessment does not "
+                "cover the question, say so and what would be needed. No headings."
+            ),
+        ),
+    ),
+)
+"""Answered in the thread of an assessment, from what that holds."""
+
+FORMATS = {IN_DEPTH.key: IN_DEPTH, BRIEF.key: BRIEF, FOLLOW_UP.key: FOLLOW_UP}
 """By the key a turn names."""

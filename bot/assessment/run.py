@@ -14,6 +14,7 @@ import structlog
 
 from bot.assessment import prompts
 from bot.assessment.drafting import Accounts, UnusableDraftError
+from bot.assessment.earlier import Earlier
 from bot.assessment.events import Checkpointed, Event, Part
 from bot.assessment.formats import Format
 from bot.assessment.lexicon import Lexicon
@@ -26,7 +27,7 @@ from bot.assessment.transcript import Transcript
 from bot.assessment.values import Plan
 from bot.assessment.wording import Tables, material_of
 from bot.evidence.items import Retrieved
-from bot.evidence.table import EvidenceTable, table_of_claims
+from bot.evidence.table import EvidenceTable, fold, table_of_claims
 from bot.llm.port import (
     Finished,
     JsonSchema,
@@ -75,6 +76,8 @@ class Assignment:
     question: Question
     as_of: datetime
     """Time of the question, UTC."""
+    earlier: Earlier | None = None
+    """For the follow-up format: what it goes on from."""
 
 
 class Run:
@@ -103,7 +106,8 @@ class Run:
         self.calls = CallSlots(settings.calls_at_once)
         self.started = asyncio.Event()
         """Some model call has given its first text."""
-        self.evidence = table_of_claims(assignment.question)
+        earlier = assignment.earlier
+        self.evidence = earlier.evidence if earlier else table_of_claims(assignment.question)
         """Grows; ids once given keep their meaning."""
         self.frozen = 0
         """Sources at the front of the table that stand in the prefix; 0: it is not frozen yet."""
@@ -119,6 +123,8 @@ class Run:
         self._context = ""
         self._late = ""
         self._material = material_of(self.evidence)
+        if earlier is not None:
+            self._material += fold(assignment.question.text)
         self._terms = {term.id: term.native for term in self.persona.glossary}
 
     def put(self, event: Event | BaseException) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from bot.assessment import prompts
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft, UnusableDraftError, repair_draft, write_draft
+from bot.assessment.earlier import follow_up_instruction
 from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.formats import SectionSpec
 from bot.assessment.run import Run
@@ -17,6 +19,10 @@ from bot.errors import CountryAgentsError
 from bot.llm.port import ModelCall, ModelConfigurationError, ModelError, ModelForgottenError, Role
 
 __all__ = ["SectionStage"]
+
+
+COMPACT_TOKENS = 600
+"""Account of a thread for a small model, in tokens: it reads about a hundred a second."""
 
 
 class SectionStage:
@@ -73,6 +79,12 @@ class SectionStage:
         # From here to the call nothing is awaited: what it is shown and what it may cite are one table.
         tables, names = run.tables(None if spec.factual else plan), run.names(plan)
         instruction = prompts.section_instruction(spec, run.format, plan, names)
+        if (earlier := run.assignment.earlier) is not None:
+            if run.format.compact:
+                earlier = replace(earlier, budget_tokens=min(earlier.budget_tokens, COMPACT_TOKENS))
+            instruction = follow_up_instruction(
+                earlier, instruction, code=run.persona.code, question=run.assignment.question.text
+            )
         name, opening = f"section-{spec.key}", spec.prefill.format_map(names)
         whole = run.call(name, Role.SECTION, instruction, spec.max_tokens, opening=opening)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackRateLimitedError
 from bot.store.errors import StoreError
+from bot.threads import Said
 
 __all__ = ["Person", "Prompt", "WaysIn"]
 
@@ -70,6 +71,20 @@ class WaysIn:
         """conversations.open: the id of the direct message with one person."""
         response = await self.api.call("conversations.open", {"users": user_id}, repeatable=True)
         return str(response.data["channel"]["id"])
+
+    async def thread(self, channel: str, thread_ts: str, *, without: str) -> tuple[Said, ...]:
+        """conversations.replies, one call of one page: what people wrote in a thread, oldest first;
+        ``without``: not what this user wrote.
+        """
+        arguments = {"channel": channel, "ts": thread_ts, "limit": self.api.limits.replies_page}
+        response = await self.api.call("conversations.replies", arguments, repeatable=True, http_verb="GET")
+        return tuple(
+            Said(str(message["ts"]), str(message["user"]), str(message["text"]))
+            for message in response.data.get("messages") or []
+            if message.get("text")
+            and message.get("user") not in {None, without}
+            and not message.get("bot_id")
+        )
 
     async def person(self, user_id: str) -> Person:
         """users.info."""

@@ -117,6 +117,21 @@ class ThreadKeys:
         """Id of the turn that is being answered."""
         return self._key("running")
 
+    @property
+    def words(self) -> str:
+        """Hash: what people wrote in the thread, by ts (``bot.store.thread_store``)."""
+        return self._key("words")
+
+    @property
+    def exchanges(self) -> str:
+        """Hash: questions and answers as JSON, by turn id."""
+        return self._key("exchanges")
+
+    @property
+    def assessments(self) -> str:
+        """Hash: assessments as JSON, without anybody's words, by turn id."""
+        return self._key("assessments")
+
     def seen(self, turn_id: str) -> str:
         """Marker: this turn was taken."""
         return self._key(f"seen:{turn_id}")

@@ -33,6 +33,7 @@ from bot.settings import Settings
 from bot.slack.limits import WriterLimits
 from bot.store.connection import open_redis
 from bot.store.keys import app_prefix
+from bot.store.thread_store import ThreadStore
 from bot.store.turn_store import TurnStore
 from bot.turns import turn_id_for
 from personas.desk import Desk
@@ -177,6 +178,11 @@ class OpenDesk:
     def store(self) -> TurnStore:
         """The app's turns."""
         return TurnStore(self.redis, prefix=app_prefix(APP))
+
+    @property
+    def threads(self) -> ThreadStore:
+        """What the app remembers of threads."""
+        return ThreadStore(self.redis, prefix=app_prefix(APP))
 
     async def idle(self) -> None:
         """Wait until every event is acknowledged, so that nothing more can come of it."""

@@ -26,6 +26,7 @@ from bot.store.admission_store import AdmissionStore
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
 from bot.store.governor import Governor
+from bot.store.thread_store import ThreadStore
 from bot.store.turn_store import TurnStore
 from tests.support.desk import APP, BOT, PERSONAS, TEAM
 from tests.support.valkey import RealValkey
@@ -77,6 +78,7 @@ async def open_reception(
             bot_user_id=BOT,
             bot_name=identity.bot_user,
             colleagues=frozenset({BOT}),
+            threads=ThreadStore(redis, prefix=prefix),
             door=Doorkeeper(WaysIn(api), door or DoorPolicy(strangers=True), scopes=identity.scopes),
             bound=bound,
             api=api,

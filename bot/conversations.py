@@ -1,0 +1,113 @@
+"""What a question's thread adds to it: an assessment it goes on from, or colleagues' words as material."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.assessment.assessment_record import AssessmentRecord
+from bot.assessment.earlier import Earlier, Talk
+from bot.assessment.formats import FOLLOW_UP, IN_DEPTH
+from bot.slack.errors import SlackError
+from bot.slack.ways_in import WaysIn
+from bot.store.thread_store import ThreadStore, address_of
+from bot.threads import Said, ThreadMemory
+from bot.turns import Question, Quoted, Turn
+from personas.persona import Persona
+
+__all__ = ["Context", "Conversations"]
+
+log = structlog.get_logger()
+
+MATERIAL_CHARS = 12_000
+"""Characters of a thread that are taken as material: the newest; of the others the number is told."""
+NAMES_ASKED = 8
+"""People of a thread whose names are looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How a question is to be answered."""
+
+    question: Question
+    earlier: Earlier | None = None
+    """What it follows up on; ``None``: it gets an assessment of its own."""
+
+
+class Conversations:
+    """One app's threads, as its answers need them."""
+
+    def __init__(self, threads: ThreadStore, ways_in: WaysIn, *, context_tokens: int, own_bot: str) -> None:
+        self._threads = threads
+        self._ways_in = ways_in
+        self._context_tokens = context_tokens
+        self._own_bot = own_bot
+
+    async def begin(self, turn: Turn, persona: Persona) -> Context:
+        """What the thread adds to a turn that is about to be answered. Raises ``StoreError``."""
+        memory = (await self._threads.begin(turn)).before(turn.message_ts)
+        if not turn.in_conversation:
+            return Context(turn.question)
+        record = memory.assessment_for(persona.code)
+        if record is None:
+            return Context(await self._with_material(turn, memory))
+        if turn.format != IN_DEPTH.key:  # a format that was asked for by name
+            return Context(turn.question)
+        since = tuple(
+            Talk(each.persona, each.question.text, each.answer)
+            for each in memory.exchanges
+            if each.answer and each.turn_id != turn.turn_id
+        )
+        return Context(turn.question, Earlier(record, since, self._context_tokens))
+
+    async def keep(self, turn: Turn, context: Context, record: AssessmentRecord) -> None:
+        """Keep what was answered. Raises ``StoreError``."""
+        if context.earlier is None:
+            # The words of the thread belong to the assessment's evidence, and live as long as all words.
+            await self._threads.keep(replace(turn, question=context.question), record)
+            return
+        answer = "\n\n".join(section.text for section in record.sections)
+        grown = replace(context.earlier.record, sources=record.sources, excerpts=record.excerpts)
+        await self._threads.keep(turn, grown, answer=answer or FOLLOW_UP.name)
+
+    async def _with_material(self, turn: Turn, memory: ThreadMemory) -> Question:
+        """The question with the thread's messages as what was forwarded with it."""
+        said = memory.said
+        if not memory.knows(turn.thread_ts):
+            said = await self._filled(turn) or said
+        told: list[Said] = []
+        room = MATERIAL_CHARS
+        for each in reversed([each for each in said if float(each.ts) < float(turn.message_ts)]):
+            room -= len(each.text)
+            if room < 0:
+                break
+            told.append(each)
+        if not told:
+            return turn.question
+        names = await self._names({each.author for each in told})
+        quoted = tuple(Quoted(names[each.author], each.text) for each in reversed(told))
+        if left := len([each for each in said if float(each.ts) < float(turn.message_ts)]) - len(told):
+            quoted = (Quoted("the thread", f"{left} older messages of this thread were not read."), *quoted)
+        return replace(turn.question, quoted=(*turn.question.quoted, *quoted))
+
+    async def _filled(self, turn: Turn) -> tuple[Said, ...]:
+        """What Slack has of a thread of which we heard too little: one call, then it is in our cache."""
+        try:
+            said = await self._ways_in.thread(turn.channel, turn.thread_ts, without=self._own_bot)
+        except SlackError as error:
+            log.warning("thread.not_read", method=error.method, code=error.code)
+            return ()
+        await self._threads.hear(address_of(turn.team_id, turn.channel, turn.thread_ts), said)
+        return said
+
+    async def _names(self, authors: set[str]) -> dict[str, str]:
+        names = dict.fromkeys(authors, "a colleague")
+        for author in sorted(authors)[:NAMES_ASKED]:
+            try:
+                person = await self._ways_in.person(author)
+            except SlackError as error:
+                log.info("name.not_known", method=error.method, code=error.code)
+                break
+            names[author] = person.name or names[author]
+        return names

@@ -1,0 +1,212 @@
+"""The desk's memory of threads, in Redis: people's words for a short time, our own assessments for longer.
+
+Three hashes a thread. ``words`` holds what people wrote, ``exchanges`` their questions with our answers, and
+``assessments`` the assessments as data, without anybody's words. All three go at once when a thread is
+forgotten, with everything that is kept of its turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+from bot.assessment.assessment_record import AssessmentRecord, UnreadableRecordError
+from bot.store.errors import translated
+from bot.store.keys import DAY_SECONDS, Keys, ThreadKeys
+from bot.threads import Exchange, GivenAssessment, Said, ThreadMemory, with_words, without_words
+from bot.turns import Question, Quoted, Turn
+
+__all__ = ["Plain", "Seal", "ThreadStore", "address_of"]
+
+log = structlog.get_logger()
+
+MOST_WORDS = 400
+"""Messages of one thread that are read back: twice a page of Slack's."""
+
+
+class Seal(Protocol):
+    """How values are written down."""
+
+    def close(self, data: bytes) -> bytes:
+        """The value as it is stored."""
+        ...
+
+    def open(self, stored: bytes) -> bytes | None:
+        """The inverse; ``None`` where it cannot be read with the keys there are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Values are stored as they are."""
+
+    def close(self, data: bytes) -> bytes:
+        """The data itself."""
+        return data
+
+    def open(self, stored: bytes) -> bytes | None:
+        """The data itself."""
+        return stored
+
+
+def address_of(team_id: str, channel: str, thread_ts: str) -> str:
+    """A thread's address."""
+    return f"{team_id}:{channel}:{thread_ts}"
+
+
+class ThreadStore:
+    """The threads of one app. ``prefix``: see ``TurnStore``. Every method raises ``StoreUnavailableError``
+    when Redis is away.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        prefix: str,
+        words_days: int = 7,
+        assessments_days: int = 180,
+        seal: Seal | None = None,
+    ) -> None:
+        self._redis = redis
+        self._keys = Keys(prefix)
+        self._words_seconds = words_days * DAY_SECONDS
+        self._assessments_seconds = assessments_days * DAY_SECONDS
+        self._seal: Seal = seal or Plain()
+
+    async def hear(self, address: str, said: Iterable[Said]) -> None:
+        """Keep messages; one that was edited takes the place of what it was."""
+        fields: dict[Any, Any] = {each.ts: self._closed(asdict(each)) for each in said}
+        if not fields:
+            return
+        key = self._keys.thread(address).words
+        with translated(f"keep words of {address}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(key, mapping=fields)
+                pipe.expire(key, self._words_seconds)
+                await pipe.execute()
+
+    async def unhear(self, address: str, ts: str) -> None:
+        """Forget one message."""
+        with translated(f"forget a message of {address}"):
+            await self._redis.hdel(self._keys.thread(address).words, ts)
+
+    async def begin(self, turn: Turn) -> ThreadMemory:
+        """Note that a turn of the thread is being answered, and read all there is before it, in one round
+        trip.
+        """
+        address = address_of(turn.team_id, turn.channel, turn.thread_ts)
+        keys = self._keys.thread(address)
+        asked = asdict(Exchange(turn.turn_id, turn.message_ts, turn.persona, turn.question))
+        with translated(f"read thread {address}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hsetnx(keys.exchanges, turn.turn_id, self._closed(asked))
+                pipe.expire(keys.exchanges, self._words_seconds)
+                pipe.hgetall(keys.words)
+                pipe.hgetall(keys.exchanges)
+                pipe.hgetall(keys.assessments)
+                _, _, words, exchanges, assessments = await pipe.execute()
+        return self._memory(words, exchanges, assessments)
+
+    async def keep(self, turn: Turn, record: AssessmentRecord, *, answer: str = "") -> None:
+        """Keep what a turn gave: the assessment as data, and of a follow-up (``answer``) its words too. A
+        follow-up gives back the assessment it went on from, with the sources it has added.
+        """
+        address = address_of(turn.team_id, turn.channel, turn.thread_ts)
+        keys = self._keys.thread(address)
+        given: dict[str, Any] = {"message_ts": turn.message_ts}
+        exchange = asdict(Exchange(turn.turn_id, turn.message_ts, turn.persona, turn.question, answer))
+        with translated(f"keep what turn {turn.turn_id} gave"):
+            if answer:
+                stored = await self._redis.hget(keys.assessments, record.turn_id)
+                before = self._opened(stored) if stored else None
+                if before is None:
+                    return
+                given = before
+            given["record"] = without_words(record).to_json()
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(keys.assessments, record.turn_id, self._closed(given))
+                pipe.expire(keys.assessments, self._assessments_seconds)
+                pipe.hset(keys.exchanges, turn.turn_id, self._closed(exchange))
+                pipe.expire(keys.exchanges, self._words_seconds)
+                await pipe.execute()
+
+    async def forget(self, address: str) -> bool:
+        """Remove all that is kept of a thread and its turns, at once; False where there was nothing. A turn
+        that is being answered ends: its record is gone.
+        """
+        keys = self._keys.thread(address)
+        with translated(f"forget thread {address}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hkeys(keys.exchanges)
+                pipe.hkeys(keys.assessments)
+                pipe.zrange(keys.inbox, 0, -1)
+                turns = {turn for found in await pipe.execute() for turn in found}
+            doomed = [keys.words, keys.exchanges, keys.assessments, *_keys_of_turns(keys, turns)]
+            # One command: nobody sees a thread that is half forgotten. Its keys share a hash tag.
+            return bool(await self._redis.delete(*doomed))
+
+    async def thread_of(self, team_id: str, channel: str, message_ts: str) -> str | None:
+        """The address of the thread that a message of ours stands in; ``None``: not ours, or too old."""
+        with translated(f"find the thread of {message_ts}"):
+            turn_id = await self._redis.get(self._keys.message(team_id, channel, message_ts))
+            if turn_id is None:
+                return None
+            address = await self._redis.get(self._keys.address_of(str(turn_id)))
+        return None if address is None else str(address)
+
+    # Values ---------------------------------------------------------------------------------------------
+
+    def _closed(self, value: Mapping[str, Any]) -> bytes:
+        return self._seal.close(orjson.dumps(value))
+
+    def _opened(self, stored: str | bytes) -> dict[str, Any] | None:
+        data = self._seal.open(stored.encode() if isinstance(stored, str) else stored)
+        if data is None:
+            log.warning("thread.unreadable", reason="sealed with a key that is not configured")
+            return None
+        value: dict[str, Any] = orjson.loads(data)
+        return value
+
+    def _all(self, stored: Mapping[str, str]) -> list[dict[str, Any]]:
+        return [value for value in map(self._opened, stored.values()) if value is not None]
+
+    def _memory(
+        self, words: Mapping[str, str], exchanges: Mapping[str, str], assessments: Mapping[str, str]
+    ) -> ThreadMemory:
+        talk = sorted(
+            (_exchange(value) for value in self._all(exchanges)), key=lambda each: float(each.message_ts)
+        )
+        questions = {each.turn_id: each.question for each in talk}
+        given = []
+        for value in self._all(assessments):
+            try:
+                record = AssessmentRecord.from_json(value["record"])
+            except UnreadableRecordError:
+                # Of an older program: the thread goes on without it.
+                log.warning("thread.record_unreadable")
+                continue
+            given.append(
+                GivenAssessment(value["message_ts"], with_words(record, questions.get(record.turn_id)))
+            )
+        said = sorted((Said(**value) for value in self._all(words)), key=lambda each: float(each.ts))
+        return ThreadMemory(
+            tuple(said[-MOST_WORDS:]),
+            tuple(sorted(given, key=lambda each: float(each.message_ts))),
+            tuple(talk),
+        )
+
+
+def _exchange(value: Mapping[str, Any]) -> Exchange:
+    question = value["question"]
+    quoted = tuple(Quoted(**each) for each in question["quoted"])
+    return Exchange(**{**value, "question": Question(**{**question, "quoted": quoted})})
+
+
+def _keys_of_turns(keys: ThreadKeys, turns: Iterable[str]) -> list[str]:
+    return [key for turn in turns for key in (keys.record(turn), keys.checkpoints(turn), keys.document(turn))]

@@ -1,0 +1,108 @@
+"""What is remembered of a thread: its messages, the assessments given in it, and the exchanges since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.assessment.assessment_record import AssessmentRecord
+from bot.evidence.table import EvidenceTable, Source
+from bot.turns import Question
+
+__all__ = ["Exchange", "GivenAssessment", "Said", "ThreadMemory", "table_of", "with_words", "without_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message that a person wrote in the thread."""
+
+    ts: str
+    author: str
+    """Slack's id of the person."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question in the thread, and what was answered; empty while it is not."""
+
+    turn_id: str
+    message_ts: str
+    persona: str
+    question: Question
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAssessment:
+    """An assessment that was given in the thread."""
+
+    message_ts: str
+    """Of the question's message."""
+    record: AssessmentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMemory:
+    """Everything there is, oldest first. Words live shorter than assessments."""
+
+    said: tuple[Said, ...] = ()
+    assessments: tuple[GivenAssessment, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+
+    def before(self, message_ts: str) -> ThreadMemory:
+        """What was there before a message, whose own earlier answers do not count."""
+        return ThreadMemory(
+            tuple(said for said in self.said if float(said.ts) < float(message_ts)),
+            tuple(given for given in self.assessments if float(given.message_ts) < float(message_ts)),
+            tuple(each for each in self.exchanges if float(each.message_ts) < float(message_ts)),
+        )
+
+    def assessment_for(self, persona: str) -> AssessmentRecord | None:
+        """The one a follow-up to this persona goes on from: its own newest, else the newest of all."""
+        own = [given.record for given in self.assessments if given.record.persona == persona]
+        every = own or [given.record for given in self.assessments]
+        return every[-1] if every else None
+
+    def knows(self, ts: str) -> bool:
+        """Whether a message of the thread is among what was said."""
+        return any(said.ts == ts for said in self.said)
+
+
+def without_words(record: AssessmentRecord) -> AssessmentRecord:
+    """The record without what people wrote: it may be kept for longer than that."""
+    claims = {source.id for source in record.sources if source.is_claim}
+    return replace(
+        record,
+        question=Question(""),
+        title="",
+        opening=(),
+        sources=tuple(_emptied(source) if source.id in claims else source for source in record.sources),
+        excerpts=tuple(
+            replace(excerpt, text="") if excerpt.source_id in claims else excerpt
+            for excerpt in record.excerpts
+        ),
+    )
+
+
+def with_words(record: AssessmentRecord, question: Question | None) -> AssessmentRecord:
+    """The inverse, as far as the words are still there; ``None``: they are forgotten."""
+    usable = tuple(excerpt for excerpt in record.excerpts if excerpt.text)
+    if question is None:
+        return replace(record, excerpts=usable)
+    texts = {"S1": question.text} | {
+        f"S{number}": quoted.text for number, quoted in enumerate(question.quoted, start=2)
+    }
+    sources = tuple(
+        replace(source, text=texts.get(source.id, "")) if source.is_claim else source
+        for source in record.sources
+    )
+    return replace(record, question=question, sources=sources, excerpts=usable)
+
+
+def _emptied(source: Source) -> Source:
+    return replace(source, text="")
+
+
+def table_of(record: AssessmentRecord) -> EvidenceTable:
+    """The assessment's evidence: ids keep their meaning in everything that follows it."""
+    return EvidenceTable(record.sources, record.excerpts)

@@ -1,0 +1,124 @@
+"""Follow-ups in the thread of an assessment, and questions below what colleagues wrote."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.desk import TEAM, open_desk, words_of
+from tests.support.evidence_desk import ScriptedDesk, truce_items
+from tests.support.model_replies import ModelRequest, Reply, Script
+from tests.support.seed_script import QUESTION, answer
+from tests.support.valkey import RealValkey
+
+HALTED = "Beijing has halted gallium exports to Japan."
+KEPT = ("words", "exchanges", "assessments", "record", "document")
+ANSWER = "It stays likely because the controls pay off for Beijing {J1}. The ministry said so [S1]."
+
+
+def following(seen: list[ModelRequest], text: str = ANSWER) -> Script:
+    """The seed script, which answers follow-ups with ``text`` and keeps their requests."""
+
+    def script(request: ModelRequest) -> Reply:
+        if "<question>" not in request.instruction:
+            return answer(request)
+        seen.append(request)
+        return Reply(text)
+
+    return script
+
+
+async def test_a_follow_up_is_answered_shortly_from_the_stored_assessment(valkey: RealValkey) -> None:
+    """One model call, with the assessment in it; the same ids; what was said since is remembered."""
+    seen: list[ModelRequest] = []
+    async with open_desk(valkey, script=following(seen)) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        before = len(desk.model.requests)
+        await desk.ask("CN-01 why is J1 likely?", thread_ts=ts)
+        await desk.answered(ts, times=2)
+        assert len(desk.model.requests) == before + 1
+        shown = words_of(desk.of_kind(ts, "text")[-1])
+        assert re.search(r"likely \(\d+–\d+ %\)", shown), shown
+        assert "## 1." not in shown
+        assert "Follow-up" in words_of(desk.of_kind(ts, "card")[-1])
+        assert "Bottom line:" in seen[0].instruction
+        assert "why is J1 likely?" in seen[0].instruction
+        await desk.ask("CN-01 and for European carmakers?", thread_ts=ts)
+        await desk.answered(ts, times=3)
+        assert "why is J1 likely?" in seen[1].instruction
+        assert "the controls pay off for Beijing" in seen[1].instruction
+
+
+async def test_another_country_takes_over_with_the_same_evidence(valkey: RealValkey) -> None:
+    """The persona that is asked answers, told whose assessment it is, from the same table."""
+    seen: list[ModelRequest] = []
+    async with open_desk(valkey, script=following(seen)) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        await desk.ask("US-01 how do you see it?", thread_ts=ts)
+        await desk.answered(ts, times=2)
+        assert desk.of_kind(ts, "card")[-1].username == "US-01, United States Agent"
+        assert "CN-01’s assessment" in seen[0].instruction
+        assert '<material id="S1"' in seen[0].context
+        assert "rare earth" in seen[0].context.lower()
+
+
+async def test_new_evidence_is_marked_as_new(valkey: RealValkey) -> None:
+    """What a follow-up cites and the assessment did not have stands in a line of its own."""
+    seen: list[ModelRequest] = []
+    items = truce_items()
+    scripted = ScriptedDesk(items[:2])
+    async with open_desk(valkey, script=following(seen, "The deal holds [S4]."), evidence=scripted) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        scripted.first = items
+        await desk.ask("CN-01 what of the tariff?", thread_ts=ts)
+        await desk.answered(ts, times=2)
+        shown = words_of(desk.of_kind(ts, "text")[-1])
+        assert "New since the assessment:" in shown
+        assert "Material that arrived after the above" in seen[0].instruction
+
+
+async def test_a_question_below_a_colleagues_post_takes_the_thread_as_material(valkey: RealValkey) -> None:
+    """Who said what comes from what we heard ourselves: Slack is not asked for the thread."""
+    async with open_desk(valkey) as desk:
+        root = await desk.sandbox.post_as_user(
+            "kim", "C0DESK", "Beijing has halted gallium exports to Japan."
+        )
+        await desk.idle()
+        desk.asked[root] = "C0DESK"
+        await desk.ask("CN-01 brief: what do you make of this?", thread_ts=root)
+        await desk.answered(root)
+        context = desk.model.requests[0].context
+        assert HALTED in context
+        assert 'from="Kim' in context
+        read = [call for call in desk.calls("conversations.replies") if call.arguments.get("limit") == "200"]
+        assert read == []
+
+
+async def test_a_thread_from_before_our_time_is_read_once(valkey: RealValkey) -> None:
+    """One call fills the cache; the next question in the thread needs none."""
+    async with open_desk(valkey) as desk:
+        root = await desk.sandbox.post_as_user("kim", "C0DESK", "An old post on gallium.")
+        await desk.idle()
+        await desk.threads.forget(f"{TEAM}:C0DESK:{root}")
+        desk.asked[root] = "C0DESK"
+        for times in (1, 2):
+            await desk.ask("CN-01 brief: what do you make of this?", thread_ts=root)
+            await desk.answered(root, times=times)
+            assert any("An old post on gallium." in request.context for request in desk.model.requests)
+
+
+async def test_deleting_the_root_removes_all_that_is_kept(valkey: RealValkey) -> None:
+    """Words, assessment, questions and the turn's own record."""
+    async with open_desk(valkey) as desk:
+        ts = await desk.ask(f"CN-01 brief: {QUESTION}")
+        await desk.answered(ts)
+        await desk.at_rest(ts)
+        kept = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
+        assert any(key.endswith(":assessments") for key in kept)
+        await desk.sandbox.delete_as_user("dana", "C0DESK", ts)
+        await desk.idle()
+        left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
+        held = [key for key in left if key.endswith(KEPT)]
+        assert held == []
