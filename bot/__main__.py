@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.load()
         if (
-            options.command in {"ask", "briefings", "check", "sources"}
+            options.command in {"ask", "briefings", "check", "sources", "turns"}
             and "log_level" not in settings.model_fields_set
         ):
             settings = settings.model_copy(update={"log_level": "WARNING"})  # its output is the answer
@@ -43,10 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-async def _command(options: argparse.Namespace, settings: Settings) -> int:
+async def _command(options: argparse.Namespace, settings: Settings) -> int:  # noqa: C901 - one case a command
     match options.command:
         case "serve":
-            deed = commands.serve(settings)
+            deed = commands.serve(settings, role=options.role)
+        case "turns":
+            deed = commands.turns(settings, options.deed, getattr(options, "turn_id", None))
         case "sandbox":
             deed = commands.sandbox(settings, port=options.port)
         case "doctor":
@@ -77,7 +79,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(command="help")
     commands_ = parser.add_subparsers(dest="command", required=True)
-    commands_.add_parser("serve", help="run the desk in your Slack workspace")
+    serve = commands_.add_parser("serve", help="run the desk in your Slack workspace")
+    serve.add_argument(
+        "--role",
+        choices=("all", "web", "worker"),
+        default="all",
+        help="web: take questions only; worker: answer them only; all: both (default)",
+    )
+    turns = commands_.add_parser("turns", help="questions given up after too many attempts")
+    deeds = turns.add_subparsers(dest="deed", required=True)
+    deeds.add_parser("list", help="where they were asked, and why they failed")
+    for deed, what in (("retry", "ask one again in its thread"), ("drop", "take one off the list")):
+        deeds.add_parser(deed, help=what).add_argument("turn_id")
     sandbox = commands_.add_parser("sandbox", help="run the desk in a local workspace with a web page")
     sandbox.add_argument(
         "--port", type=int, default=commands.SANDBOX_PORT, help="port of the page; 0: any free one"

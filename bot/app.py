@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -41,6 +42,7 @@ __all__ = [
     "Application",
     "DemoModel",
     "NotConfiguredError",
+    "Role",
     "SlackPace",
     "application",
     "engine_of",
@@ -108,6 +110,10 @@ def format_for(settings: Settings, local: DemoModel | None) -> Callable[[str], F
     return fitted
 
 
+Role = Literal["all", "web", "worker"]
+"""What a process does: takes questions and answers them, takes them only, or answers them only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """The running parts of the process: its Slack apps, and how they are reached."""
@@ -115,21 +121,25 @@ class Application:
     apps: tuple[SlackApp, ...]
     transports: tuple[Transport, ...]
 
-    async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
-        """Take and answer questions until ``stop``; hand over what is running then. ``ready`` is called
-        once questions are taken.
+    async def run(
+        self, stop: asyncio.Event, ready: Callable[[], None] | None = None, *, role: Role = "all"
+    ) -> None:
+        """Take and answer questions until ``stop``, or do only one of them; hand over what is running then.
+        ``ready`` is called once that is done.
         """
-        workers = [asyncio.create_task(app.work(), name=f"worker of {app.config.name}") for app in self.apps]
-        briefings = [asyncio.create_task(app.brief(), name="briefings") for app in self.apps]
+        working = self.apps if role != "web" else ()
+        transports = self.transports if role != "worker" else ()
+        workers = [asyncio.create_task(app.work(), name=f"worker of {app.config.name}") for app in working]
+        briefings = [asyncio.create_task(app.brief(), name="briefings") for app in working]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
-            for transport in self.transports:
+            for transport in transports:
                 await transport.start()
             if ready is not None:
                 ready()
             await asyncio.wait({*workers, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await asyncio.gather(*(transport.aclose() for transport in self.transports))
+            await asyncio.gather(*(transport.aclose() for transport in transports))
             for app in self.apps:
                 app.queue.drain()
             for task in (*briefings, stopped):
@@ -208,15 +218,24 @@ def _transports(apps: Sequence[SlackApp], shared: SharedParts) -> Iterator[Trans
 
 
 async def serve(
-    settings: Settings, *, local: DemoModel | None = None, ready: Callable[[], None] | None = None
+    settings: Settings,
+    *,
+    local: DemoModel | None = None,
+    ready: Callable[[], None] | None = None,
+    role: Role = "all",
 ) -> None:
-    """Run until SIGINT or SIGTERM; ``ready`` is called once questions are taken."""
+    """Run until SIGINT or SIGTERM; ``ready`` is called once questions are taken (``role``: or answered)."""
+    if role != "all" and settings.redis_url is None:
+        raise NotConfiguredError(
+            "serve --role needs COUNTRY_AGENTS_REDIS_URL: the processes that take questions and those that "
+            "answer them meet in one Redis."
+        )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with application(settings, local=local) as running:
-        await running.run(stop, ready)
+        await running.run(stop, ready, role=role)
 
 
 async def store_url(settings: Settings, stack: AsyncExitStack) -> str:

@@ -33,6 +33,7 @@ from bot.llm.port import ModelError
 from bot.llm.progress import TerminalProgress
 from bot.llm.weights import DEFAULT_WEIGHTS, load_specs, resolve
 from bot.manifests import EXAMPLE_ADDRESS
+from bot.parked_turns import ParkedTurns, parked_line
 from bot.provisioning import LIST, Unpaced, write_manifests
 from bot.provisioning import provision as provisioned
 from bot.sandbox import AppConfig, CommandConfig, MentionShortcut, Sandbox, ShortcutConfig, WorkspaceConfig
@@ -51,7 +52,9 @@ from bot.source_report import checked_sources, source_line, status_line, summary
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
 from bot.store.errors import StoreError
+from bot.store.keys import PREFIX
 from bot.store.news_store import NewsStore
+from bot.store.turn_store import TurnStore
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
 from personas.loader import load_personas
@@ -70,6 +73,7 @@ __all__ = [
     "sandbox",
     "serve",
     "sources_status",
+    "turns",
 ]
 
 SANDBOX_PORT = 8370
@@ -90,9 +94,9 @@ class NotAnsweredError(CountryAgentsError):
     """The model did not give an assessment; the message says why, for people and for operators."""
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, *, role: app.Role = "all") -> int:
     """Run in the configured Slack workspace until interrupted."""
-    await app.serve(settings)
+    await app.serve(settings, role=role)
     return 0
 
 
@@ -111,6 +115,24 @@ async def briefings(settings: Settings, *, runs: int) -> int:
                 print("\n".join(briefing_lines(armed, last)))
         if not count:
             print("There are no briefings. People make them with /briefing in Slack.")
+    return 0
+
+
+async def turns(settings: Settings, deed: str, turn_id: str | None) -> int:
+    """List the parked turns of all apps on this store, ask one again, or drop it."""
+    async with AsyncExitStack() as stack:
+        url = await app.store_url(settings, stack)
+        redis = open_redis(url)
+        stack.push_async_callback(redis.aclose)
+        parked = ParkedTurns(TurnStore(redis, prefix=PREFIX), url)
+        if deed == "list" or turn_id is None:
+            lines = [parked_line(stored, at) async for stored, at in parked.all()]
+            print("\n".join(lines) or "No turns are parked.")
+        elif deed == "retry":
+            print(f"{turn_id} is asked again as {await parked.retry(turn_id)}.")
+        else:
+            await parked.drop(turn_id)
+            print(f"{turn_id} is dropped.")
     return 0
 
 

@@ -191,6 +191,11 @@ class Keys:
         return f"{self.prefix}:open-threads"
 
     @property
+    def parked(self) -> str:
+        """Sorted set: id of each turn that was given up, by the time of that."""
+        return f"{self.prefix}:parked"
+
+    @property
     def sweeper(self) -> str:
         """Marker: a replica swept less than ``SWEEP_SECONDS`` ago."""
         return f"{self.prefix}:sweeper"

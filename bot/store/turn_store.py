@@ -23,7 +23,7 @@ from bot.deliveries import SentMessage
 from bot.store import keys as ttl
 from bot.store import scripts
 from bot.store.errors import FencedError, JournalGapError, translated
-from bot.store.keys import Keys, ThreadKeys
+from bot.store.keys import Keys, ThreadKeys, app_prefix
 from bot.store.stored_turns import (
     Abandoned,
     Claim,
@@ -38,7 +38,7 @@ from bot.store.stored_turns import (
 )
 from bot.turns import Turn
 
-__all__ = ["TurnJournal", "TurnStore"]
+__all__ = ["TurnJournal", "TurnStore", "apps_with_parked_turns"]
 
 log = structlog.get_logger()
 
@@ -79,13 +79,20 @@ class TurnJournal:
         )
 
 
+async def apps_with_parked_turns(redis: Redis) -> list[str]:
+    """Keys of the apps (``AppIdentity.key``) that have parked turns."""
+    with translated("find parked turns"):
+        found = [str(key) async for key in redis.scan_iter(match=Keys(app_prefix("*")).parked, count=1000)]
+    return sorted(key.split(":")[1] for key in found)
+
+
 class TurnStore:
     """One app's turns, their delivery journals and their order in a thread. ``prefix`` sets them apart from
     those of another app (``app_prefix``) or test.
     """
 
     def __init__(self, redis: Redis, *, prefix: str) -> None:
-        self._redis = redis
+        self.redis = redis
         self._keys = Keys(prefix)
         self._claim = redis.register_script(scripts.CLAIM)
         self._lane = redis.register_script(scripts.LANE)
@@ -113,7 +120,7 @@ class TurnStore:
         with translated(f"take turn {turn.turn_id}"):
             # Both come before the turn itself, so that no taken turn is without them. They stand on other
             # nodes of a cluster than the thread, so they cannot be in its script.
-            async with self._redis.pipeline(transaction=False) as pipe:
+            async with self.redis.pipeline(transaction=False) as pipe:
                 pipe.set(self._keys.address_of(turn.turn_id), address, ex=ttl.RECORD_SECONDS)
                 pipe.zadd(self._keys.open_threads, {address: time.time()})
                 pipe.expire(self._keys.open_threads, ttl.INBOX_SECONDS)
@@ -148,7 +155,7 @@ class TurnStore:
         """The number, from 1, of this repetition of a message's question (``turn_id_for(asking=…)``)."""
         key = self._keys.askings(team_id, channel, message_ts)
         with translated(f"count askings of {message_ts}"):
-            async with self._redis.pipeline(transaction=True) as pipe:
+            async with self.redis.pipeline(transaction=True) as pipe:
                 pipe.incr(key)
                 pipe.expire(key, ttl.ASKINGS_SECONDS)
                 count, _ = await pipe.execute()
@@ -158,7 +165,7 @@ class TurnStore:
         """Keep a turn that nobody asked for yet; a button may ask for it by its id."""
         with translated(f"offer turn {turn.turn_id}"):
             data = orjson.dumps(turn.to_json())
-            await self._redis.set(self._keys.offer(turn.turn_id), data, ex=ttl.OFFER_SECONDS)
+            await self.redis.set(self._keys.offer(turn.turn_id), data, ex=ttl.OFFER_SECONDS)
 
     async def offered(self, turn_id: str) -> Turn | None:
         """A turn that was offered, or None when the offer is forgotten."""
@@ -172,7 +179,7 @@ class TurnStore:
         """
         with translated(f"claim notice about {about}"):
             key = self._keys.notice(team_id, channel, about)
-            return bool(await self._redis.set(key, 1, nx=True, ex=ttl.NOTICE_SECONDS))
+            return bool(await self.redis.set(key, 1, nx=True, ex=ttl.NOTICE_SECONDS))
 
     # Working on a thread --------------------------------------------------------------------------------
 
@@ -188,7 +195,7 @@ class TurnStore:
     async def drop(self, address: str, turn_id: str) -> None:
         """Take a turn off its thread's inbox whatever its state: its record is over or forgotten."""
         with translated(f"drop turn {turn_id}"):
-            await self._redis.zrem(self._keys.thread(address).inbox, turn_id)
+            await self.redis.zrem(self._keys.thread(address).inbox, turn_id)
 
     async def begin(self, turn_id: str) -> Lease:
         """Own the turn from now on; every older run of it is shut out.
@@ -215,7 +222,7 @@ class TurnStore:
         if thread is None:
             return None
         with translated(f"load turn {turn_id}"):
-            async with self._redis.pipeline(transaction=True) as pipe:
+            async with self.redis.pipeline(transaction=True) as pipe:
                 pipe.hgetall(thread.record(turn_id))
                 pipe.hgetall(thread.checkpoints(turn_id))
                 pipe.get(thread.document(turn_id))
@@ -235,7 +242,7 @@ class TurnStore:
         if thread is None:
             return None
         with translated(f"read turn {turn_id}"):
-            data = await self._redis.hget(thread.record(turn_id), "turn")
+            data = await self.redis.hget(thread.record(turn_id), "turn")
         return None if data is None else Turn.from_json(orjson.loads(data))
 
     async def save_checkpoint(self, lease: Lease, key: str, data: Mapping[str, Any]) -> None:
@@ -290,7 +297,7 @@ class TurnStore:
         if not new:
             return
         team_id, channel, _ = lease.keys.address.split(":")
-        async with self._redis.pipeline(transaction=False) as pipe:
+        async with self.redis.pipeline(transaction=False) as pipe:
             for ts in new:
                 pipe.set(self._keys.message(team_id, channel, ts), lease.turn_id, ex=ttl.MESSAGE_SECONDS)
             await pipe.execute()
@@ -300,6 +307,11 @@ class TurnStore:
         """The turn is over: the next one of its thread may start. ``reason`` is an error's class name."""
         thread, turn_id = lease.keys, lease.turn_id
         with translated(f"finish turn {turn_id}"):
+            if outcome is Outcome.PARKED:  # first, so that none is without it; the list reads the state
+                async with self.redis.pipeline(transaction=False) as pipe:
+                    pipe.zadd(self._keys.parked, {turn_id: time.time()})
+                    pipe.expire(self._keys.parked, ttl.RECORD_SECONDS)
+                    await pipe.execute()
             owned = await self._finish(
                 keys=[
                     thread.record(turn_id),
@@ -311,6 +323,18 @@ class TurnStore:
                 args=[lease.fence, turn_id, outcome, reason, ttl.RECORD_SECONDS, ttl.FINISHED_WORK_SECONDS],
             )
         _check(owned, lease)
+
+    async def parked(self) -> list[tuple[StoredTurn, float]]:
+        """Parked turns that are still remembered, with the unix seconds they were parked at, oldest first."""
+        with translated("list parked turns"):
+            found: Any = await self.redis.zrange(self._keys.parked, 0, -1, withscores=True)
+        turns = [(await self.load(turn_id), at) for turn_id, at in found]
+        return [(stored, at) for stored, at in turns if stored is not None and stored.state == Outcome.PARKED]
+
+    async def forget_parked(self, turn_id: str) -> None:
+        """Take a turn off the list of the parked ones."""
+        with translated(f"forget parked turn {turn_id}"):
+            await self.redis.zrem(self._keys.parked, turn_id)
 
     async def hand_over(self, lease: Lease, *, counts: bool, reason: str = "") -> None:
         """Give the turn up for the next run to take. ``counts``: False when the attempt was not at fault."""
@@ -331,7 +355,7 @@ class TurnStore:
         with translated(f"stop turn {turn_id}"):
             if not await self._stop(keys=[thread.record(turn_id)], args=[user]):
                 return False
-            await self._redis.publish(self._keys.stops, orjson.dumps([turn_id, user]))
+            await self.redis.publish(self._keys.stops, orjson.dumps([turn_id, user]))
         return True
 
     async def stopped_by(self, turn_id: str) -> str | None:
@@ -340,7 +364,7 @@ class TurnStore:
         if thread is None:
             return None
         with translated(f"read stop of turn {turn_id}"):
-            user = await self._redis.hget(thread.record(turn_id), "stopped_by")
+            user = await self.redis.hget(thread.record(turn_id), "stopped_by")
         return None if user is None else str(user)
 
     async def stops(self) -> AsyncGenerator[StopRequest | None, None]:
@@ -358,7 +382,7 @@ class TurnStore:
                 await asyncio.sleep(RESUBSCRIBE_SECONDS)
 
     async def _subscribed(self) -> AsyncGenerator[StopRequest | None, None]:
-        async with self._redis.pubsub() as pubsub:
+        async with self.redis.pubsub() as pubsub:
             await pubsub.subscribe(self._keys.stops)
             while True:
                 message = await pubsub.get_message(timeout=STOPS_POLL_SECONDS)
@@ -386,13 +410,13 @@ class TurnStore:
     async def take_sweep(self) -> bool:
         """True for one replica a minute: it is the one to sweep."""
         with translated("take the sweep"):
-            return bool(await self._redis.set(self._keys.sweeper, 1, nx=True, ex=ttl.SWEEP_SECONDS - 1))
+            return bool(await self.redis.set(self._keys.sweeper, 1, nx=True, ex=ttl.SWEEP_SECONDS - 1))
 
     async def abandoned(self) -> AsyncGenerator[Abandoned, None]:
         """Threads in which turns wait since 15 seconds or longer, with the job that must exist for each."""
         with translated("sweep"):
             before = time.time() - SWEEP_GRACE_SECONDS
-            found: Any = await self._redis.zrangebyscore(
+            found: Any = await self.redis.zrangebyscore(
                 self._keys.open_threads, "-inf", before, withscores=True
             )  # pairs of address and score
         for address, score in found:
@@ -415,7 +439,7 @@ class TurnStore:
         return None if address is None else self._keys.thread(address)
 
     async def _text(self, key: str) -> str | None:
-        value = await self._redis.get(key)
+        value = await self.redis.get(key)
         return None if value is None else str(value)
 
 
