@@ -232,7 +232,7 @@ class TurnStore:
     async def asked_by(self, team_id: str, user_id: str) -> list[StoredTurn]:
         """The turns a person asked for last, newest first, as far as they are remembered."""
         with translated(f"list turns of {user_id}"):
-            ids = await self._redis.zrange(self._keys.asked_by(team_id, user_id), 0, -1, desc=True)
+            ids = await self.redis.zrange(self._keys.asked_by(team_id, user_id), 0, -1, desc=True)
         found = await asyncio.gather(*(self.load(str(turn_id)) for turn_id in ids))
         return [turn for turn in found if turn is not None]
 
