@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,10 +16,7 @@ from tests.support.desk import (
     CHANNEL,
     PERSONAS,
     OpenDesk,
-    ServeProcess,
-    at_work,
     buttons_of,
-    connected,
     kind_of,
     open_desk,
     words_of,
@@ -254,22 +250,3 @@ async def test_a_question_is_posted_once_though_slacks_answer_was_lost(valkey: R
         asked = await question(desk)
         await desk.answered(asked.ts)
         assert len(questions(desk)) == 1
-
-
-async def test_a_question_survives_the_death_of_who_took_it(valkey: RealValkey) -> None:
-    """Slack delivers a command once; whoever works next posts and answers it."""
-    async with open_desk(valkey, workspace=workspace(), running=False) as desk:
-        desk.sandbox.fail_next("chat.postMessage", delay_seconds=30.0)
-        first = await ServeProcess.start(desk.settings)
-        try:
-            await connected(desk.sandbox, desk.settings)
-            await run(desk, "brief CN What now?")
-            async with asyncio.timeout(20):
-                while not [key async for key in desk.redis.scan_iter("assess:*:running")]:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-        finally:
-            await first.kill()
-        async with at_work(desk):
-            asked = await question(desk)
-            await desk.answered(asked.ts, seconds=40)
-            assert len(questions(desk)) == 1
