@@ -75,6 +75,10 @@ class Poster(Protocol):
         """Post all items below ``run.headline_ts`` and return the message's ts."""
         ...
 
+    async def owner_is_there(self, briefing: Briefing) -> bool:
+        """Whether the owner's account is still active; true where nobody can tell."""
+        ...
+
     async def tell_channel(self, briefing: Briefing, sentence: str) -> None:
         """One sentence in the channel; best effort."""
         ...

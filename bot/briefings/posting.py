@@ -79,6 +79,14 @@ class Posting:
         framing = self._framing(briefing, None)
         return [headline_message(content, framing), items_message(content, framing)]
 
+    async def owner_is_there(self, briefing: Briefing) -> bool:
+        """See ``bot.briefings.ports.Poster``."""
+        try:
+            return await ChannelCalls(self.api).is_active(briefing.owner)
+        except SlackError as error:
+            log.info("briefing.owner_unknown", briefing=briefing.briefing_id, code=error.code)
+            return True
+
     async def tell_channel(self, briefing: Briefing, sentence: str) -> None:
         """See ``bot.briefings.ports.Poster``."""
         await self._tell(briefing, briefing.channel, sentence)

@@ -189,6 +189,8 @@ class BriefingRunner:
             await self._store.record(lease, {"headline_ts": ts, "items_begun": True})
         items_ts = await self._poster.post_items(briefing, run, content, look_first=run.items_begun)
         await self._composer.posted(briefing, content)
+        if not await self._poster.owner_is_there(briefing):
+            await self._orphan(briefing)
         end = self._end(RunState.POSTED, "Late" if late else "")
         await self._finish(briefing, lease, replace(end, items_ts=items_ts, preparation_seconds=took))
 
@@ -220,6 +222,17 @@ class BriefingRunner:
 
     def _end(self, state: RunState, reason: str = "") -> RunEnd:
         return RunEnd(state, self._clock.now(), reason)
+
+    async def _orphan(self, briefing: Briefing) -> None:
+        """Nobody would hear of its failures any more: it waits for a new owner."""
+        log.warning("briefing.owner_gone", channel=briefing.channel)
+        await self._poster.tell_channel(
+            briefing,
+            "This channel’s briefing is paused: the person who made it has left. Whoever types "
+            "`/briefing resume` here keeps it going.",
+        )
+        paused = replace(briefing, paused="Its owner has left.", revision=briefing.revision + 1)
+        await self._store.save(paused, None)
 
     async def _pause(self, briefing: Briefing, lease: RunLease, error: ChannelGoneError) -> None:
         log.warning("briefing.channel_gone", channel=briefing.channel)

@@ -58,7 +58,7 @@ ALL_EVENTS = (
 @dataclass(frozen=True, slots=True)
 class UserConfig:
     """A person. ``team_id`` names another team for one here by Slack Connect; empty is the home team.
-    ``is_guest``: a guest of the workspace, of several channels.
+    ``is_guest``: a guest of the workspace, of several channels. ``deleted``: the account was deactivated.
     """
 
     id: str
@@ -69,6 +69,7 @@ class UserConfig:
     tz: str = "Europe/Berlin"
     team_id: str = ""
     is_guest: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

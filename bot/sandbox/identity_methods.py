@@ -50,7 +50,7 @@ def _person(workspace: Workspace, user: UserConfig) -> dict[str, Any]:
         "id": user.id,
         "team_id": team,
         "name": user.name,
-        "deleted": False,
+        "deleted": user.deleted,
         "color": user.color,
         "real_name": user.real_name,
         "tz": user.tz,

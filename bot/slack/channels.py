@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.slack.api import SlackApi, ThreadMessage, thread_message
+from bot.slack.errors import SlackRefusedError
 
 __all__ = ["ChannelCalls"]
 
@@ -61,6 +62,16 @@ class ChannelCalls:
             if not cursor:
                 break
         return found
+
+    async def is_active(self, user: str) -> bool:
+        """users.info: whether a person's account still exists and is not deactivated."""
+        try:
+            response = await self.api.call("users.info", {"user": user}, repeatable=True, http_verb="GET")
+        except SlackRefusedError as error:
+            if error.code == "user_not_found":
+                return False
+            raise
+        return not (response.data.get("user") or {}).get("deleted")
 
     async def zone_of(self, user: str) -> str:
         """users.info: the IANA zone of a person's clock; empty where Slack gives none."""

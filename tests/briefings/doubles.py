@@ -116,6 +116,7 @@ class Workshop:
         self.crash_at = ""
         self.fail_times = 0
         self.gone = ""
+        self.orphaned = False
         self.takes = timedelta(0)
         self.runner = BriefingRunner(store, self, self, clock, app_id=APP, days_off=days_off, times=times)
 
@@ -143,8 +144,7 @@ class Workshop:
             raise error
         self._pass("before headline")
         key = (briefing.briefing_id, run.due, late)
-        there = [each for each in self.posts.headlines if each[:2] == key[:2]]
-        if not (look_first and there):
+        if not (look_first and any(each[:2] == key[:2] for each in self.posts.headlines)):
             self.posts.headlines.append(key)
             self.posts.at.append((run.due, self.clock.now()))
         self._pass("after headline")
@@ -161,6 +161,10 @@ class Workshop:
             self.posts.items.append(key)
         self._pass("after items")
         return f"items-{run.due.timestamp()}"
+
+    async def owner_is_there(self, briefing: Briefing) -> bool:
+        """As scripted."""
+        return not self.orphaned
 
     async def tell_channel(self, briefing: Briefing, sentence: str) -> None:
         """Note it."""

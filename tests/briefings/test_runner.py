@@ -187,6 +187,22 @@ async def test_a_lost_channel_pauses_the_briefing(shop: Workshop, redis: Redis, 
     assert [each[1] for each in shop.posts.headlines] == [DUE + 4 * DAY]
 
 
+async def test_a_briefing_without_its_owner_waits_for_another(
+    shop: Workshop, redis: Redis, namespace: str
+) -> None:
+    """Today's still comes; then it is paused, and the channel is told how to keep it."""
+    shop.orphaned = True
+    await shop.runner.arm(briefing_of())
+    await shop.pass_time(redis, namespace, DUE + 2 * DAY)
+    assert len(shop.posts.headlines) == 1
+    ((who, sentence),) = shop.posts.told
+    assert (who, "/briefing resume" in sentence) == ("channel", True)
+    armed = await shop.store.briefing(APP, "b1")
+    assert armed is not None
+    assert (armed.due, armed.briefing.paused) == (None, "Its owner has left.")
+    assert [run.state for run in await shop.store.runs(APP, "b1")] == [RunState.POSTED]
+
+
 async def test_a_change_while_it_is_prepared_counts(shop: Workshop, redis: Redis, namespace: str) -> None:
     """Other topics at the same minute are composed anew; another time moves the run; nothing goes out
     twice.

@@ -296,3 +296,24 @@ async def home(desk: OpenDesk) -> Mapping[str, Any]:
 def words_of_view(view: Mapping[str, Any]) -> str:
     """All of it."""
     return json.dumps(view, ensure_ascii=False)
+
+
+async def test_the_briefing_of_somebody_who_left_waits_for_another(valkey: RealValkey) -> None:
+    """It comes once more, then the channel is told that it is paused; a colleague resumes it."""
+    config = workspace()
+    users = tuple(replace(user, deleted=user.id == "U0KIM") for user in config.users)
+    async with open_desk(valkey, workspace=replace(config, users=users), evidence=morning(1)) as desk:
+        await schedule(desk)
+        briefing = (await _briefings(desk))[0]
+        gone = next(user.id for user in users if user.deleted)
+        office = _office(desk)
+        await office.store.save(replace(briefing, owner=gone, revision=9), datetime.now(UTC))
+        await desk.until(
+            lambda: any(
+                "has left" in each.text for each in desk.sandbox.workspace.channel(CHANNEL).messages.values()
+            )
+        )
+        assert len(posts(desk)) == 2
+        await run(desk, "resume")
+        await desk.until(lambda: any("resumed" in each for each in announcements(desk)))
+        assert (await _briefings(desk))[0].owner == "U0DANA"
