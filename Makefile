@@ -23,6 +23,10 @@ test: dev ## All tests, through real HTTP, WebSocket, Valkey and a browser; ARGS
 	@.ci/chromium
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
+.PHONY: faults
+faults: dev ## Every fault at every stage of a turn: processes killed, Slack, model and Redis failing
+	@$(BIN)/python -m pytest -n $(WORKERS) -m fault_table tests/faults $(ARGS)
+
 .PHONY: lint
 lint: dev ## Rules, format and types
 	@$(BIN)/ruff check .

@@ -27,6 +27,7 @@ from bot.prices import load_prices
 from bot.retrying import RetryPolicy
 from bot.settings import Settings
 from bot.slack.api import slack_session
+from bot.slack.limits import WriterLimits, slack_budgets
 from bot.slack_app import SharedParts, SlackApp, SlackPace, identify, open_slack_app
 from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
@@ -47,6 +48,7 @@ __all__ = [
     "application",
     "engine_of",
     "format_for",
+    "pace_of",
     "policy_of",
     "serve",
     "store_url",
@@ -78,6 +80,16 @@ def engine_of(
         sources_wanted=settings.evidence_items,
     )
     return Engine(models.meter, engine_settings, evidence), models
+
+
+def pace_of(settings: Settings) -> SlackPace:
+    """Slack's limits, with the two times that an operator, or a test, may change."""
+    limits, age = WriterLimits(), settings.slack_stream_seconds
+    softly = age * limits.rotate_softly_seconds / limits.rotate_seconds
+    return SlackPace(
+        replace(limits, rotate_seconds=age, rotate_softly_seconds=softly),
+        slack_budgets(settings.slack_window_seconds),
+    )
 
 
 def policy_of(settings: Settings) -> AdmissionPolicy:
@@ -160,7 +172,7 @@ async def application(
     """Construct everything; raises a ``CountryAgentsError`` that says what is missing or wrong.
     ``evidence``: where sources come from.
     """
-    pace = pace or SlackPace()
+    pace = pace or pace_of(settings)
     desk = Desk(load_personas(settings.personas_dir))
     configs = app_list(settings, desk)
     async with AsyncExitStack() as stack:

@@ -118,6 +118,14 @@ class Settings(BaseSettings):
         default="https://slack.com/api/",
         description="Slack's Web API. GovSlack: `https://slack-gov.com/api/`.",
     )
+    slack_stream_seconds: Annotated[float, Ge(2), Le(290)] = Field(
+        default=240,
+        description="Age at which a streamed message is ended and the answer goes on in the next one. "
+        "Slack ends a stream after 5 minutes.",
+    )
+    slack_window_seconds: Annotated[float, Ge(1), Le(600)] = Field(
+        default=60, description="Window in which Slack counts calls; its tiers are calls a minute."
+    )
     http_host: str = Field(
         default="0.0.0.0",  # noqa: S104  every interface: in a container loopback reaches nobody
         description="Address to listen on in HTTP mode; every interface, as containers need. "

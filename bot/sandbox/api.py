@@ -15,7 +15,7 @@ from bot.sandbox.chat_methods import CHAT_METHODS
 from bot.sandbox.config import AppConfig
 from bot.sandbox.conversation_methods import CONVERSATION_METHODS
 from bot.sandbox.errors import ApiError
-from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.faults import Fault, Faults, Gate
 from bot.sandbox.identity_methods import IDENTITY_METHODS
 from bot.sandbox.methods import METHODS, Method
 from bot.sandbox.pane_methods import PANE_METHODS
@@ -53,11 +53,14 @@ class WebApi:
         self._apps = {app.app_token: app for app in workspace.apps.values()}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request as Slack would, or spoil the answer as a waiting fault says."""
+        """Answer one request as Slack would, or spoil the answer as a waiting fault or gate says."""
         name = request.match_info["method"]
         started = time.perf_counter()
         record = CallRecord(name, {}, None, time.time())
         fault = self._faults.take(name)
+        gate = await self._gate(request, name)
+        if gate is not None and gate.moment == "before":
+            fault = await gate.passed() or fault
         if fault is not None and fault.delay_seconds:
             await asyncio.sleep(fault.delay_seconds)
         headers: dict[str, str] = {}
@@ -67,6 +70,10 @@ class WebApi:
             await self._perform(request, record, headers, fault)
         record.seconds = time.perf_counter() - started
         self._workspace.log_call(record)
+        if gate is not None and gate.moment == "after":
+            fault = await gate.passed() or fault
+        if fault is not None and fault.late_seconds:
+            await asyncio.sleep(fault.late_seconds)
         if fault is not None and fault.drop is not None:
             record.answer_lost = True
             if request.transport is not None:
@@ -74,6 +81,15 @@ class WebApi:
         self._workspace.touch()
         body = b"" if record.status >= 500 else orjson.dumps(record.result)
         return web.Response(body=body, status=record.status, headers=headers, content_type="application/json")
+
+    async def _gate(self, request: web.Request, name: str) -> Gate | None:
+        """The gate that waits for this call, whoever makes it and whether or not it is well formed."""
+        if not self._faults.has_gates or name not in METHODS:
+            return None
+        try:
+            return self._faults.gate(name, await _raw_arguments(request, METHODS[name]))
+        except ApiError:
+            return None
 
     async def _perform(
         self, request: web.Request, record: CallRecord, headers: dict[str, str], fault: Fault | None
@@ -88,7 +104,7 @@ class WebApi:
             )
             app = self._authorised(method, credential, headers)
             record.app_id = app.app_id
-            if fault is not None and self._spoiled(fault, record, headers):
+            if fault is not None and not fault.done and self._spoiled(fault, record, headers):
                 return
             channel = raw.get("channel")
             wait = self._tiers.seconds_to_wait(
@@ -100,6 +116,8 @@ class WebApi:
             args = read_arguments(method, raw)
             call = Call(self._workspace, method, app, args, self._base_url)
             record.result = {"ok": True, **self._handlers[method.name](call)}
+            if fault is not None and fault.done:
+                self._spoiled(fault, record, headers)
         except ApiError as error:
             record.result = error.body()
 

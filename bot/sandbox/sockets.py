@@ -47,6 +47,11 @@ class SocketHub:
         """How many connections of an app take envelopes."""
         return sum(not connection.retiring for connection in self._connections[app_id])
 
+    def unanswered_ports(self, app_id: str) -> set[int]:
+        """The app's ends of the connections that hold an envelope nobody has acknowledged yet."""
+        transports = [item.request.transport for item in self._connections[app_id] if item.waiting]
+        return {item.get_extra_info("peername")[1] for item in transports if item is not None}
+
     def open(self, call: Call) -> dict[str, Any]:
         """apps.connections.open: an address that works once, soon."""
         if not call.app.socket_mode:

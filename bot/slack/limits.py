@@ -259,12 +259,12 @@ nine tenths of an even share."""
 _POST_SPACING_SECONDS: Final = 1 / POSTS_PER_CHANNEL_SECOND + _VALUES["post_margin_seconds"]
 
 
-def slack_budgets() -> dict[str, Budget]:
-    """The shared governor's budgets: each method's calls a minute, and one post a second a channel."""
+def slack_budgets(window_seconds: float = _MINUTE_SECONDS) -> dict[str, Budget]:
+    """The shared governor's budgets: each method's calls a window, and one post a second a channel."""
     return {
         method: Budget(
             limit=calls,
-            window_seconds=_MINUTE_SECONDS,
+            window_seconds=window_seconds,
             burst=max(calls // _BURST_SHARE, 1) if method in _SMOOTHED else calls,
             spacing_seconds=_POST_SPACING_SECONDS if method == "chat.postMessage" else None,
         )

@@ -6,6 +6,7 @@ when which bytes are due, ``tests.support.model_server`` writes them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,7 @@ __all__ = [
     "CHARACTERS_PER_TOKEN",
     "Api",
     "Ending",
+    "Gate",
     "ModelRequest",
     "Reply",
     "Script",
@@ -27,6 +29,7 @@ __all__ = [
     "text_and_ending",
     "usage_of",
     "whole_answer",
+    "writes_before",
 ]
 
 CHARACTERS_PER_TOKEN = 4
@@ -81,6 +84,21 @@ class ModelRequest:
     body: Mapping[str, Any]
 
 
+class Gate:
+    """Holds one stream after so many of its tokens; ``reached`` is set when it is held. Once opened it holds
+    nothing more.
+    """
+
+    def __init__(self, after_tokens: int) -> None:
+        self.after_tokens = after_tokens
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    def open(self) -> None:
+        """Let the stream go on."""
+        self.opened.set()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One answer with its faults. The text comes in tokens of four characters; ``after_tokens`` says
@@ -112,6 +130,8 @@ class Reply:
     crlf: bool = False
     split_bytes: int = 0
     """Every event is cut into writes of this many bytes; 0: one event a write."""
+    gate: Gate | None = None
+    """Of a stream whose events are not split."""
 
 
 Script = Callable[[ModelRequest], Reply]
@@ -192,6 +212,11 @@ def text_and_ending(request: ModelRequest, reply: Reply) -> tuple[str, Ending]:
         if ending is Ending.STOP:
             ending = Ending.LENGTH
     return text, ending
+
+
+def writes_before(gate: Gate, api: Api) -> int:
+    """How many events of an answer pass before it is held."""
+    return (1 if api == "chat" else 4) + gate.after_tokens
 
 
 def usage_of(request: ModelRequest, reply: Reply, text: str) -> tuple[int, int, int]:

@@ -37,6 +37,7 @@ from tests.support.model_replies import (
     CHARACTERS_PER_TOKEN,
     Api,
     Ending,
+    Gate,
     ModelRequest,
     Reply,
     Script,
@@ -45,6 +46,7 @@ from tests.support.model_replies import (
     schedule,
     text_and_ending,
     whole_answer,
+    writes_before,
 )
 
 __all__ = ["Disconnect", "ModelServer", "echo", "main", "model_server_process", "serve_model"]
@@ -82,6 +84,10 @@ class _Stream:
     started: float
     over: asyncio.Future[None]
     pending: bytes = b""
+    gate: Gate | None = None
+    passing: int = 0
+    """Writes that still pass before the gate."""
+    waiting: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
@@ -99,11 +105,24 @@ class _Pacer:
         self._arm()
 
     def _next(self, stream: _Stream) -> None:
+        if stream.gate is not None and stream.passing <= 0 and not stream.gate.opened.is_set():
+            stream.gate.reached.set()
+            stream.waiting = asyncio.create_task(self._go_on(stream, stream.gate))
+            return
+        stream.passing -= 1
         due, stream.pending = next(stream.writes, (0.0, b""))
         if stream.pending:
             heapq.heappush(self.heap, (stream.started + due, next(self.numbers), stream))
         elif not stream.over.done():
             stream.over.set_result(None)
+
+    async def _go_on(self, stream: _Stream, gate: Gate) -> None:
+        """Wait at the gate; what comes after it is due as if no time had passed."""
+        began = asyncio.get_running_loop().time()
+        await gate.opened.wait()
+        stream.started += asyncio.get_running_loop().time() - began
+        if not stream.over.done():
+            self.add(stream)
 
     def _arm(self) -> None:
         if self.timer is not None:
@@ -230,8 +249,14 @@ class ModelServer:
             tokens_per_second=self.tokens_per_second,
         )
         stream = _Stream(transport, writes, started, asyncio.get_running_loop().create_future())
+        if reply.gate is not None:
+            stream.gate, stream.passing = reply.gate, writes_before(reply.gate, asked.api)
         self._pacer.add(stream)
-        await stream.over
+        try:
+            await stream.over
+        finally:
+            if stream.waiting is not None:
+                stream.waiting.cancel()
         if reply.ending is Ending.STALL:
             await asyncio.Event().wait()
         if reply.ending is Ending.DISCONNECT:

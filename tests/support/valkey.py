@@ -22,7 +22,7 @@ from bot.store.connection import open_redis
 from bot.store.turn_store import TurnStore
 from bot.turns import ChannelId, Question, TeamId, ThreadTs, Turn, UserId, turn_id_for
 
-__all__ = ["RealValkey", "eventually", "keys_without_ttl", "turn_in"]
+__all__ = ["RealValkey", "eventually", "keys_without_ttl", "turn_in", "valkey_process"]
 
 START_SECONDS = 10.0
 
@@ -94,18 +94,20 @@ class RealValkey:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[RealValkey]:
     """The session's server: tests share it and must not kill it."""
-    with _server() as server:
+    with valkey_process() as server:
         yield server
 
 
 @pytest.fixture
 def doomed_valkey() -> Iterator[RealValkey]:
     """A server of the test's own, to kill and start again."""
-    with _server() as server:
+    with valkey_process() as server:
         yield server
 
 
-class _server:  # noqa: N801 - a context manager
+class valkey_process:  # noqa: N801 - a context manager
+    """A server of its own, for the time of a ``with``."""
+
     def __enter__(self) -> RealValkey:
         # Not pytest's own temp folder: its names are too long for a socket path.
         self._folder = Path(tempfile.mkdtemp(prefix="valkey-"))

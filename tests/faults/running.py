@@ -1,0 +1,86 @@
+"""Running cells of the table, side by side in one world: each turn in a channel of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from tests.faults.case import Case
+from tests.faults.endings import assert_ended
+from tests.faults.stages import ACK
+from tests.faults.table import Cell
+from tests.faults.world import CHANNELS, World
+
+__all__ = ["Outcome", "run_cells"]
+
+
+@dataclass
+class Outcome:
+    """A cell that was run, and what was wrong."""
+
+    cell: Cell
+    case: Case
+    error: BaseException | None = None
+
+    async def attempt(self, deed: Callable[[Outcome], Awaitable[None]]) -> None:
+        """Take the next step of the case unless an earlier one failed."""
+        if self.error is None:
+            try:
+                await deed(self)
+            except Exception as error:  # noqa: BLE001 - told by the test, cell by cell
+                self.error = error
+
+
+async def run_cells(world: World, cells: Sequence[Cell]) -> list[Outcome]:
+    """Bring a turn to each cell's stage, let it happen to all of them, and look at every end.
+
+    Cells that strike the whole world must have the same fault.
+    """
+    run = [Outcome(cell, _case(world, cell, channel)) for cell, channel in zip(cells, CHANNELS, strict=False)]
+    assert len(run) == len(cells)
+    begun = [_all(run, lambda each: each.case.begin())]
+    if cells[0].strike.family == "process":
+        begun.append(world.start())  # who is to go on; it is there when the turns are taken already
+    await asyncio.gather(*begun)
+    common = {each.cell.strike.act_on_all for each in run} - {None}
+    assert len(common) <= 1
+    if common:
+        ready = [each for each in run if each.error is None]
+        (act_on_all,) = common
+        assert act_on_all is not None
+        try:
+            await act_on_all(world, [each.case for each in ready])
+        except Exception as error:  # noqa: BLE001 - as above
+            for each in ready:
+                each.error = error
+    else:
+        await _all(run, _act)
+    await _all(run, lambda each: each.case.end())
+    world.valkey.resume()
+    world.reset()
+    await world.trim()
+    await world.complete()
+    await _all(run, lambda each: assert_ended(each.case, each.cell.ending, exact=each.cell.exact))
+    return run
+
+
+async def _act(each: Outcome) -> None:
+    assert each.cell.strike.act is not None
+    await each.cell.strike.act(each.case)
+
+
+async def _all(run: Sequence[Outcome], deed: Callable[[Outcome], Awaitable[None]]) -> None:
+    await asyncio.gather(*(each.attempt(deed) for each in run))
+
+
+def _case(world: World, cell: Cell, channel: str) -> Case:
+    strike, stage = cell.strike, cell.stage
+    return Case(
+        world,
+        stage,
+        channel,
+        held_before=strike.held_before,
+        struck_first=stage.name == ACK and strike.family == "redis",
+        replies=strike.replies(stage),
+    )

@@ -1,0 +1,94 @@
+"""The short form of the table: every stage under kill -9, and every fault at one stage.
+
+``make test`` runs the faults that meet every turn and the kill before the ack. Tests marked ``fault_table``
+run in ``make faults`` until the cells that fail there are mended.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.conftest import Worlds
+from tests.faults.stages import ACK
+from tests.faults.strikes import STRIKES
+from tests.faults.table import CELLS, IMPOSSIBLE, cell
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+ONCE = {
+    "Slack 429": "append",
+    "Slack 500": "card",
+    "Slack 500, done": "footer",
+    "Slack 503": "stop",
+    "Slack time-out": "footer",
+    "Slack time-out, done": "card",
+    "Slack reset": "stream start",
+    "Slack reset, done": "append",
+    "stream expired": "section 3",
+    "stream too long": "section 5",
+    "stopped in Slack": "section 4",
+    "stopped on the card": "section 6",
+    "channel archived": "append",
+    "bot removed": "section 2",
+    "model 429": "plan",
+    "model 500": "outlook",
+    "model disconnect": "section 4",
+    "model truncation": "section 8",
+    "model malformed chunk": "section 5",
+    "model stall": "section 6",
+    "model refusal": "section 3",
+    "model length": "section 2",
+    "duplicate events": "section 2",
+    "re-ordered events": "section 3",
+}
+"""Faults that meet one turn: these run side by side, each in a channel of its own."""
+
+ONCE_FOR_ALL = {
+    "SIGTERM": "section 5",
+    "token revoked": "section 4",
+    "Redis down": "section 5",
+    "Redis slow": "section 2",
+    "Redis restarted": "append",
+    "Redis read-only": "section 6",
+    "Redis out of memory": "section 3",
+}
+"""Faults that meet every turn there is."""
+
+
+KILLED = [each for each in CELLS if each.strike.name == "SIGKILL" and each.stage.name != ACK]
+AT_ONCE = 6
+"""Turns killed together: more keep two cores so busy that the machine, not the kill, sets the times."""
+
+
+@pytest.mark.fault_table
+@pytest.mark.parametrize("first", range(0, len(KILLED), AT_ONCE))
+async def test_each_stage_survives_kill_9(worlds: Worlds, subtests: pytest.Subtests, first: int) -> None:
+    """A turn whose process is killed at any stage is taken over and ends complete, with nothing twice."""
+    await worlds.run(KILLED[first : first + AT_ONCE], subtests)
+
+
+async def test_a_turn_that_was_not_yet_acknowledged_survives_kill_9(
+    worlds: Worlds, subtests: pytest.Subtests
+) -> None:
+    """A process killed before its ack: Slack delivers the event to another, which answers once."""
+    await worlds.run([cell("SIGKILL", ACK)], subtests)
+
+
+@pytest.mark.fault_table
+async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests: pytest.Subtests) -> None:
+    """Slack, the model or a person fails a turn at one of its stages."""
+    await worlds.run([cell(fault, stage) for fault, stage in ONCE.items()], subtests)
+
+
+@pytest.mark.parametrize("fault", ONCE_FOR_ALL)
+async def test_each_fault_of_all_turns_ends_as_promised(
+    worlds: Worlds, subtests: pytest.Subtests, fault: str
+) -> None:
+    """A process, the token or Redis fails all turns."""
+    await worlds.run([cell(fault, ONCE_FOR_ALL[fault])], subtests)
+
+
+async def test_no_fault_is_forgotten() -> None:
+    """Every fault of the table has its place here, and every cell that cannot be has its reason."""
+    assert {*ONCE, *ONCE_FOR_ALL, "SIGKILL"} == {strike.name for strike in STRIKES}
+    assert all(reason for reason in IMPOSSIBLE.values())

@@ -1,0 +1,306 @@
+"""A workspace with several replicas of the desk in it: everything real, everything of its own.
+
+Slack's times are shortened by settings of the product (lease, stream age, rate window) and by the same
+numbers of the sandbox; nothing in the processes is patched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.sandbox import WorkspaceConfig
+from bot.store.stored_turns import Outcome, StoredTurn
+from tests.faults.replicas import Replica
+from tests.support.desk import OpenDesk, open_desk
+from tests.support.model_replies import Gate, ModelRequest, Reply
+from tests.support.seed_script import answer
+from tests.support.valkey import RealValkey, valkey_process
+
+__all__ = ["CHANNELS", "LEASE_SECONDS", "STREAM_SECONDS", "WINDOW_SECONDS", "World", "call_of", "open_world"]
+
+LEASE_SECONDS = 2
+"""The shortest that the setting allows; 10 in earnest."""
+
+STREAM_SECONDS = 24
+"""Age at which a stream is ended; 240 in earnest, where Slack ends it at 300: here at 30."""
+
+WINDOW_SECONDS = 6
+"""Slack's minute: every tier is ten times as fast."""
+
+REDELIVERY_SECONDS = (0.0, 2.0, 15.0)
+"""Slack's own: at once, after one minute and after five."""
+
+TOKENS_PER_SECOND = 600.0
+"""Of each model call: sections grow on screen, and an answer takes a few seconds."""
+
+START_SECONDS = 60.0
+"""A process may need this long to start on a crowded machine; two seconds on a quiet one."""
+
+END_SECONDS = 90.0
+"""Longest wait for a turn's end: far above what is promised, which is measured by its own clock."""
+
+
+def call_of(request: ModelRequest) -> str:
+    """Which call of a turn a request is: a section's number, or the name of its schema."""
+    named = re.search(r"^Section (\d):", request.instruction, re.MULTILINE)
+    return request.schema_name or (named[1] if named else "1")
+
+
+CHANNELS = tuple(f"C0CASE{number:02}" for number in range(40))
+"""A channel for each case that runs at the same time: Slack takes one post a second in each."""
+
+
+def shortened(workspace: WorkspaceConfig) -> WorkspaceConfig:
+    """The workspace with Slack's times cut down, as strict as ever, and with a channel for each case."""
+    channels = tuple(replace(workspace.channels[0], id=channel, name=channel.lower()) for channel in CHANNELS)
+    limits = replace(
+        workspace.limits,
+        tier_window_seconds=float(WINDOW_SECONDS),
+        stream_age_seconds=STREAM_SECONDS * 1.25,
+        redelivery_delays=REDELIVERY_SECONDS,
+    )
+    return replace(workspace, limits=limits, channels=(*workspace.channels, *channels))
+
+
+@dataclass
+class World:
+    """The workspace, its servers, and the replicas at work. One turn a case, in a thread of its own."""
+
+    desk: OpenDesk
+    valkey: RealValkey
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment of the replicas."""
+    replicas: list[Replica] = field(default_factory=list)
+    gone: list[Replica] = field(default_factory=list)
+    started: int = 0
+    gates: dict[tuple[str, str], Gate] = field(default_factory=dict)
+    """Model calls that are held: by turn and name."""
+    replies: dict[tuple[str, str], list[Reply]] = field(default_factory=dict)
+    """What the next attempts of a call are answered with, instead of the script's text."""
+    clean: dict[str, str] = field(default_factory=dict)
+    """What an undisturbed run renders, by the day of the question."""
+
+    # Replicas -------------------------------------------------------------------------------------------
+
+    @property
+    def app_id(self) -> str:
+        """The app under test."""
+        return self.desk.sandbox.workspace.app().app_id
+
+    async def start(self, number: int = 1, *, wait: bool = True) -> None:
+        """Start so many replicas; with ``wait`` until they take questions."""
+        for _ in range(number):
+            self.started += 1
+            log = self.folder / f"replica-{self.started}.log"
+            self.replicas.append(await Replica.start(self.desk.settings, log, variables=self.variables))
+        if wait:
+            await self.complete()
+
+    async def complete(self) -> None:
+        """Wait until all replicas are connected, and look that none has died by itself."""
+        hub = self.desk.sandbox.sockets
+        async with asyncio.timeout(START_SECONDS):
+            # A replica that dies tells nobody.
+            while hub.connection_count(self.app_id) < len(self.replicas) and not self.fallen():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert not self.fallen(), "\n".join(replica.tail() for replica in self.fallen())
+
+    def fallen(self) -> list[Replica]:
+        """Replicas that have ended without being asked to."""
+        return [replica for replica in self.replicas if not replica.alive]
+
+    async def kill(self, replica: Replica) -> None:
+        """Kill -9, and start another one in its place without waiting for it."""
+        self.replicas.remove(replica)
+        self.gone.append(replica)
+        await replica.kill()
+        if len(self.replicas) < 2:
+            await self.start(wait=False)
+
+    async def trim(self, number: int = 2) -> None:
+        """Kill what is more than so many replicas; nothing may be under way."""
+        while len(self.replicas) > number:
+            replica = self.replicas.pop(0)
+            self.gone.append(replica)
+            await replica.kill()
+
+    async def terminate(self, replica: Replica) -> float:
+        """SIGTERM; another one starts in its place. The seconds until it ended in peace."""
+        loop = asyncio.get_running_loop()
+        self.replicas.remove(replica)
+        self.gone.append(replica)
+        asked = loop.time()
+        replica.terminate()
+        code = await replica.ended()
+        seconds = loop.time() - asked
+        assert code == 0, replica.tail()
+        if len(self.replicas) < 2:
+            await self.start(wait=False)
+        return seconds
+
+    def owner(self, turn_id: str) -> Replica:
+        """The replica that works on a turn: the one with its highest fence."""
+        fences = {
+            event["fence"]: replica
+            for replica in self.replicas
+            for event in replica.events("turn.started")
+            if event["turn_id"] == turn_id
+        }
+        assert fences, f"nobody works on {turn_id}"
+        return fences[max(fences)]
+
+    def holders(self) -> list[Replica]:
+        """The replicas that have not acknowledged what they were handed."""
+        hub = self.desk.sandbox.sockets
+        ports = hub.unanswered_ports(self.app_id)
+        return [replica for replica in self.replicas if replica.ports() & ports]
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """Log lines of one event, of all replicas that ever were."""
+        return [event for replica in (*self.gone, *self.replicas) for event in replica.events(name)]
+
+    # The model ------------------------------------------------------------------------------------------
+
+    def script(self, request: ModelRequest) -> Reply:
+        """The seed's answer, continued where a section was torn, with the faults and gates of the case."""
+        call = call_of(request)
+        if waiting := self.replies.get((request.cache_key, call)):
+            return waiting.pop(0)
+        reply = continued(request, answer(request))
+        gate = self.gates.get((request.cache_key, call))
+        return reply if gate is None or gate.opened.is_set() else replace(reply, gate=gate)
+
+    def hold_model(self, turn_id: str, call: str, after_tokens: int) -> Gate:
+        """Hold the model's next answers to this call of a turn after so many tokens."""
+        gate = self.gates[turn_id, call] = Gate(after_tokens)
+        return gate
+
+    def requests(self, turn_id: str) -> Counter[str]:
+        """How often each call of a turn was made."""
+        return Counter(
+            call_of(request) for request in self.desk.model.requests if request.cache_key == turn_id
+        )
+
+    # Turns ----------------------------------------------------------------------------------------------
+
+    async def stored(self, turn_id: str) -> StoredTurn | None:
+        """All that is known of a turn."""
+        return await self.desk.store.load(turn_id)
+
+    async def until_taken(self, turn_id: str) -> None:
+        """Wait until a turn is in the store."""
+        async with asyncio.timeout(END_SECONDS):
+            while await self.stored(turn_id) is None:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.02)
+
+    async def until_over(self, turn_id: str, seconds: float = END_SECONDS) -> StoredTurn:
+        """Wait until a turn has ended, however it did."""
+        async with asyncio.timeout(seconds):
+            while True:
+                stored = await self.stored(turn_id)
+                if stored is not None and stored.state in set(Outcome):
+                    return stored
+                await asyncio.sleep(0.05)
+
+    async def until_kept(self, turn_id: str, keys: set[str], seconds: float = END_SECONDS) -> None:
+        """Wait until these parts of a turn are finished and kept."""
+        async with asyncio.timeout(seconds):
+            while True:
+                stored = await self.stored(turn_id)
+                if stored is not None:
+                    kept = {
+                        key.removeprefix("section-")
+                        for key, data in stored.checkpoints.items()
+                        if data.get("complete", True)
+                    }
+                    if keys <= kept:
+                        return
+                await asyncio.sleep(0.05)
+
+    async def clean_document(self, ts: str) -> str:
+        """What the turn of a mention renders where nothing happens to it; made once a day."""
+        stored = await self.stored(self.desk.turn_id(ts))
+        assert stored is not None
+        day = datetime.fromtimestamp(stored.turn.asked_at, UTC).date().isoformat()
+        if day not in self.clean:
+            pace, self.desk.model.tokens_per_second = self.desk.model.tokens_per_second, 0.0
+            self.clean[day] = await self.desk.rendered(ts)
+            self.desk.model.tokens_per_second = pace
+        return self.clean[day]
+
+    def reset(self) -> None:
+        """Forget the faults and gates of all cases."""
+        self.desk.sandbox.faults.clear()
+        for gate in self.gates.values():
+            gate.open()
+        self.gates.clear()
+        self.replies.clear()
+
+    def told(self) -> str:
+        """The end of every log, for whoever looks at a failure."""
+        return "\n\n".join(
+            f"{replica.process.pid} {'lives' if replica.alive else 'is gone'}\n{replica.tail()}"
+            for replica in (*self.gone[-3:], *self.replicas)
+        )
+
+    async def aclose(self) -> None:
+        """Kill all replicas."""
+        await asyncio.gather(*(replica.kill() for replica in self.replicas))
+
+
+def continued(request: ModelRequest, reply: Reply) -> Reply:
+    """A model that is asked to go on does so after the last line it is shown, and repeats nothing."""
+    _, found, shown = request.instruction.partition("repeat nothing.\n")
+    if not found:
+        return reply
+    last = "".join(filter(str.isalpha, [line for line in shown.splitlines() if line.strip()][-1]))
+    letters = [(place, letter) for place, letter in enumerate(reply.text) if letter.isalpha()]
+    begins = "".join(letter for _, letter in letters).find(last)
+    assert begins >= 0, f"asked to go on after a line that was never given: {last}"
+    end = letters[begins + len(last) - 1][0] + 1
+    return replace(reply, text=reply.text[end:].lstrip("}]).: \n"))
+
+
+@asynccontextmanager
+async def open_world(
+    *,
+    replicas: int = 2,
+    tokens_per_second: float = TOKENS_PER_SECOND,
+    workspace: WorkspaceConfig | None = None,
+    variables: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[World]:
+    """A fresh world with so many replicas at work."""
+    given = {
+        "lease_seconds": LEASE_SECONDS,
+        "slack_stream_seconds": STREAM_SECONDS,
+        "slack_window_seconds": WINDOW_SECONDS,
+        "stall_seconds": 15,
+    } | settings
+    async with AsyncExitStack() as stack:
+        valkey = stack.enter_context(valkey_process())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
+        desk = await stack.enter_async_context(
+            open_desk(
+                valkey,
+                running=False,
+                workspace=workspace or shortened(WorkspaceConfig()),
+                tokens_per_second=tokens_per_second,
+                **given,
+            )
+        )
+        world = World(desk, valkey, folder, dict(variables or {}))
+        desk.model.script = world.script
+        stack.push_async_callback(world.aclose)
+        await world.start(replicas)
+        yield world
