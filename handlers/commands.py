@@ -4,15 +4,21 @@ answer.
 
 from __future__ import annotations
 
+import re
+
 from bot.reception import Reception
 from bot.slack import asking_notices, cards
+from bot.slack.elements import notice
 from bot.slack.forms import FormPreset
 from bot.turns import Asker, Opening, Question, Turn, unopened_turn
 from handlers.comparing import parse_comparison
-from handlers.parsing_commands import COMPARE, Command
+from handlers.parsing_commands import COMPARE, FORGET, Command
 from personas.desk import IN_DEPTH, Address
 
 __all__ = ["run_command"]
+
+_MESSAGE_LINK = re.compile(r"/archives/([A-Z0-9]+)/p(\d{10})(\d{6})(?:\?[^\s>]*?thread_ts=(\d{10}\.\d{6}))?")
+"""What Slack's "Copy link" gives: the channel, the ts without its point, of a reply also its thread."""
 
 
 async def run_command(command: Command, reception: Reception) -> cards.Notice | None:
@@ -25,13 +31,28 @@ async def run_command(command: Command, reception: Reception) -> cards.Notice | 
         return asking_notices.too_long_to_ask_notice(
             len(command.text), reception.question_limit, command.typed
         )
-    if command.verb == COMPARE:
-        return await _compare(command, reception)
+    if command.verb in {FORGET, COMPARE}:
+        deed = _forget if command.verb == FORGET else _compare
+        return await deed(command, reception)
     address = reception.desk.address(command.text, bound=reception.bound)
     if address.persona is None or not address.text.strip():
         return await _form(command, _preset(command, address), reception)
     turn = _turn(command, address.persona.code, address.format, address.text, reception)
     return next((notice for _, notice in await reception.ask([turn])), None)
+
+
+async def _forget(command: Command, reception: Reception) -> cards.Notice:
+    """Remove what is kept of the thread of the message that a link names."""
+    link = _MESSAGE_LINK.search(command.text)
+    if link is None or link[1] != command.channel:
+        return notice("Please run this in the channel of the message, with the message’s own link.")
+    message_ts = link[4] or f"{link[2]}.{link[3]}"
+    forgotten = await reception.forget(command.team_id, command.channel, message_ts)
+    return notice(
+        "Done: nothing of that thread is kept any more. What stands in Slack stays until somebody deletes it."
+        if forgotten
+        else "Nothing is kept of that thread."
+    )
 
 
 async def _compare(command: Command, reception: Reception) -> cards.Notice | None:

@@ -14,6 +14,7 @@ __all__ = ["Command", "Shortcut", "parse_command", "parse_shortcut"]
 HELP = frozenset({"help", "?", "-h", "--help"})
 LIST = frozenset({"list", "desk", "who"})
 COMPARE = "compare"
+FORGET = "forget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Command:
     command: str
     """As it is called here: ``/assess``."""
     verb: str
-    """``help``, ``list``, ``compare``, or empty: a question, or nothing at all."""
+    """``help``, ``list``, ``compare``, ``forget``, or empty: a question, or nothing at all."""
     text: str
     """Plain words after the verb."""
     typed: str
@@ -86,6 +87,8 @@ def _verb(text: str) -> tuple[str, str]:
         return "help", ""
     if text.casefold() in LIST:
         return "list", ""
+    if word.casefold() == FORGET and "/archives/" in rest:
+        return FORGET, rest.strip()
     if word.casefold() == COMPARE:
         return COMPARE, rest.strip()
     return "", text

@@ -122,3 +122,18 @@ async def test_deleting_the_root_removes_all_that_is_kept(valkey: RealValkey) ->
         left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
         held = [key for key in left if key.endswith(KEPT)]
         assert held == []
+
+
+async def test_assess_forget_removes_the_thread_of_a_linked_message(valkey: RealValkey) -> None:
+    """The link of the card will do; in another channel nothing is removed."""
+    async with open_desk(valkey) as desk:
+        ts = await desk.ask(f"CN-01 brief: {QUESTION}")
+        await desk.answered(ts)
+        await desk.at_rest(ts)
+        card = desk.of_kind(ts, "card")[0].ts.replace(".", "")
+        link = f"forget https://desk.slack.com/archives/C0DESK/p{card}"
+        for channel, done in (("C0LEADS", False), ("C0DESK", True)):
+            delivery = await desk.sandbox.command("dana", channel, "/assess", link)
+            assert delivery.outcome == "acked"
+            left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
+            assert (not [key for key in left if key.endswith(KEPT)]) is done
