@@ -21,7 +21,15 @@ from bot.assessment.wording import Tables, clean, jaccard
 from bot.errors import CountryAgentsError
 from bot.llm.port import Finished, FinishReason, Model, ModelCall, ModelForgottenError, Usage
 
-__all__ = ["CHARS_A_TOKEN", "Accounts", "Draft", "UnusableDraftError", "repair_draft", "write_draft"]
+__all__ = [
+    "CHARS_A_TOKEN",
+    "REPAIRS",
+    "Accounts",
+    "Draft",
+    "UnusableDraftError",
+    "repair_draft",
+    "write_draft",
+]
 
 REPAIRS = 2
 """Repair rounds a section at most (analysis standard, 2.4)."""
@@ -152,12 +160,14 @@ async def write_draft(
 
 async def repair_draft(
     draft: Draft, model: Model, call: ModelCall, tables: Tables, accounts: Accounts
-) -> None:
-    """Check a draft that is not on screen, and have its failing part written again, twice at most."""
-    for _ in range(REPAIRS):
+) -> int:
+    """Check a draft that is not on screen, and have its failing part written again, twice at most.
+    Returns the rounds it took.
+    """
+    for done in range(REPAIRS):
         defect = find_defect(draft.spec, draft.units)
         if defect is None or draft.on_screen:
-            return
+            return done
         accounts.counts[f"repair_{defect.id}"] += 1
         so_far = "\n".join(_as_markdown(draft.units))
         instruction = f"{call.instruction}\nThe section so far:\n{so_far}\n{defect.request}"
@@ -167,11 +177,12 @@ async def repair_draft(
         try:
             await write_draft(addition, model.stream(again), again, tables, accounts, started=asyncio.Event())
         except UnusableDraftError:
-            return
+            return done + 1
         written = addition.units[len(draft.units) :]
         if not written:
-            return
+            return done + 1
         draft.units = mend(draft.units, defect, written)
+    return REPAIRS
 
 
 def _looks_like_json(head: str) -> bool:

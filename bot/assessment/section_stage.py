@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot.assessment import prompts
+from bot.assessment.checks.table import Results, check_section
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
-from bot.assessment.drafting import Draft, UnusableDraftError, repair_draft, write_draft
+from bot.assessment.drafting import REPAIRS, Draft, UnusableDraftError, repair_draft, write_draft
 from bot.assessment.earlier import follow_up_instruction
 from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.formats import SectionSpec
+from bot.assessment.mending import mend_lines
+from bot.assessment.printing import Data
+from bot.assessment.recording import make_record
 from bot.assessment.run import Run
+from bot.assessment.values import Outlook, Plan, Watch
 from bot.assessment.wording import Tables
 from bot.errors import CountryAgentsError
 from bot.llm.port import ModelCall, ModelConfigurationError, ModelError, ModelForgottenError, Role
@@ -100,9 +107,20 @@ class SectionStage:
                     await write_draft(draft, answer, call, tables, run.accounts, started=run.started)
                 if not draft.on_screen:
                     draft.hold()
-                    await repair_draft(draft, run.model, whole, tables, run.accounts)
+                    done = await repair_draft(draft, run.model, whole, tables, run.accounts)
+                    if not run.format.compact:  # a small model's repair costs a minute and mends nothing
+                        check = functools.partial(self._check, spec.key, plan)
+                        left = REPAIRS - done
+                        await mend_lines(draft, check, run.model, whole, tables, run.accounts, rounds=left)
 
         await run.retried(name, attempt)
+
+    async def _check(self, key: str, plan: Plan | None, units: Sequence[Unit]) -> Results:
+        """The section's units held against the standard, beside what is drafted already."""
+        drafts = {each: draft.units for each, draft in self.drafts.items() if draft.complete or each == key}
+        record = make_record(self._run, Data(plan or Plan(), Outlook(), Watch()), drafts | {key: units})
+        # In a thread: it computes for up to thirty milliseconds, and others' text goes on meanwhile.
+        return await asyncio.to_thread(check_section, record, self._run.persona, key)
 
     async def _read_on(self, draft: Draft, call: ModelCall, tables: Tables) -> bool:
         """Go on with the answer that an earlier run was reading; False where there is none any more."""
