@@ -108,7 +108,7 @@ class SectionStage:
                 if not draft.on_screen:
                     draft.hold()
                     done = await repair_draft(draft, run.model, whole, tables, run.accounts)
-                    if not run.format.compact:  # a small model's repair costs a minute and mends nothing
+                    if not run.format.compact and run.assignment.earlier is None:
                         check = functools.partial(self._check, spec.key, plan)
                         left = REPAIRS - done
                         await mend_lines(draft, check, run.model, whole, tables, run.accounts, rounds=left)
