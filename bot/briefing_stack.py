@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.admission import Admission
 from bot.assessment.lexicon import LEXICONS
 from bot.briefings.briefing import Briefing
 from bot.briefings.composing import Composing, Desktop, OpenPoints
-from bot.briefings.content import OpenPoint
 from bot.briefings.days_off import public_holidays_of
 from bot.briefings.office import BriefingOffice
 from bot.briefings.ports import Clock, WallClock
@@ -25,7 +23,7 @@ from bot.store.briefing_store import BriefingStore
 from bot.turns import Question, ThreadTs, Turn
 from personas.desk import Desk
 
-__all__ = ["Briefings", "BudgetOfTheDay", "NothingOpen", "Surroundings", "briefings_of"]
+__all__ = ["Briefings", "BudgetOfTheDay", "Surroundings", "briefings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +133,3 @@ def briefings_of(
         clock=clock,
     )
     return Briefings(runner, office)
-
-
-class NothingOpen:
-    """No assessments are kept."""
-
-    async def open_points(self, briefing: Briefing, persona: str, now: datetime) -> Sequence[OpenPoint]:  # noqa: ARG002
-        """None."""
-        return ()

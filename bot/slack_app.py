@@ -16,7 +16,8 @@ from bot.answering import Answering
 from bot.app_list import DESK, SlackAppConfig
 from bot.assessment.engine import Engine
 from bot.assessment.formats import Format
-from bot.briefing_stack import Briefings, NothingOpen, Surroundings, briefings_of
+from bot.briefing_stack import Briefings, Surroundings, briefings_of
+from bot.briefings.open_points import RecordedPoints
 from bot.conversations import Conversations
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
@@ -156,6 +157,12 @@ async def open_slack_app(
     )
     ways_in, words = WaysIn(api), PrivateWords(shared.session)
     pane = AgentPane.of(identity, ways_in, desk)
+    threads = ThreadStore(
+        shared.redis,
+        prefix=app_prefix(identity.key),
+        words_days=settings.words_days,
+        assessments_days=settings.assessments_days,
+    )
     briefings = briefings_of(
         Surroundings(
             identity=identity,
@@ -166,18 +173,12 @@ async def open_slack_app(
             evidence=shared.evidence,
             admission=shared.admission,
             meter=shared.meter,
-            points=NothingOpen(),
+            points=RecordedPoints(threads, identity.url),
             written=shared.briefings_written,
         )
     )
     receipts = Receipts(api)
     stack.push_async_callback(receipts.aclose)
-    threads = ThreadStore(
-        shared.redis,
-        prefix=app_prefix(identity.key),
-        words_days=settings.words_days,
-        assessments_days=settings.assessments_days,
-    )
     reception = Reception(
         app_id=identity.key,
         desk=desk,

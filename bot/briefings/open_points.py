@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Protocol
 
 from bot.assessment.assessment_record import AssessmentRecord
 from bot.briefings.briefing import Briefing
 from bot.briefings.content import OpenPoint
-from bot.turns import ChannelId
+from bot.store.thread_store import ThreadStore
 
-__all__ = ["Filed", "RecordedPoints", "Records", "points_of"]
+__all__ = ["Filed", "RecordedPoints", "points_of"]
 
 MOST_POINTS = 24
 """Open points a briefing knows at most, of the newest assessments: three assessments' worth."""
@@ -27,23 +26,24 @@ class Filed:
     url: str | None
 
 
-class Records(Protocol):
-    """The stored assessments."""
-
-    async def of_channel(self, channel: ChannelId, persona: str, most: int) -> Sequence[Filed]:
-        """A persona's assessments in a channel, newest first."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class RecordedPoints:
     """Open points out of stored assessments (``bot.briefings.composing.OpenPoints``)."""
 
-    records: Records
+    threads: ThreadStore
+    workspace_url: str
+    """``https://example.slack.com/``; empty where Slack does not tell: then there are no links."""
 
     async def open_points(self, briefing: Briefing, persona: str, now: datetime) -> Sequence[OpenPoint]:
         """See ``bot.briefings.composing.OpenPoints``."""
-        return points_of(await self.records.of_channel(briefing.channel, persona, MOST_RECORDS), now.date())
+        found = await self.threads.filed(briefing.team_id, briefing.channel, persona, most=MOST_RECORDS)
+        filed = [Filed(record, self._link(briefing.channel, thread_ts)) for thread_ts, record in found]
+        return points_of(filed, now.date())
+
+    def _link(self, channel: str, thread_ts: str) -> str | None:
+        if not self.workspace_url:
+            return None
+        return f"{self.workspace_url}archives/{channel}/p{thread_ts.replace('.', '')}"
 
 
 def points_of(filed: Iterable[Filed], today: date) -> list[OpenPoint]:

@@ -173,6 +173,12 @@ class Keys:
         """Counter: how often the question in a message was asked again."""
         return f"{self.prefix}:{{{team_id}:{channel}:{message_ts}}}:askings"
 
+    def filed(self, team_id: str, channel: str, persona: str) -> str:
+        """Sorted set: ``<address> <turn id>`` of a persona's assessments in a channel, by when they were
+        asked for.
+        """
+        return f"{self.prefix}:filed:{team_id}:{channel}:{persona}"
+
     def asked_by(self, team_id: str, user_id: str) -> str:
         """Sorted set: a person's turns by when they were asked."""
         return f"{self.prefix}:asked:{team_id}:{user_id}"

@@ -25,6 +25,9 @@ __all__ = ["Plain", "Seal", "ThreadStore", "address_of"]
 
 log = structlog.get_logger()
 
+MOST_FILED = 12
+"""Assessments of one persona in one channel that are found by the channel: briefings read half of them."""
+
 MOST_WORDS = 400
 """Messages of one thread that are read back: twice a page of Slack's."""
 
@@ -129,12 +132,44 @@ class ThreadStore:
                     return
                 given = before
             given["record"] = without_words(record).to_json()
+            if not answer:
+                await self._file(turn, address)
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(keys.assessments, record.turn_id, self._closed(given))
                 pipe.expire(keys.assessments, self._assessments_seconds)
                 pipe.hset(keys.exchanges, turn.turn_id, self._closed(exchange))
                 pipe.expire(keys.exchanges, self._words_seconds)
                 await pipe.execute()
+
+    async def _file(self, turn: Turn, address: str) -> None:
+        filed = self._keys.filed(turn.team_id, turn.channel, turn.persona)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(filed, {f"{address} {turn.turn_id}": turn.asked_at})
+            pipe.zremrangebyrank(filed, 0, -1 - MOST_FILED)
+            pipe.expire(filed, self._assessments_seconds)
+            await pipe.execute()
+
+    async def filed(
+        self, team_id: str, channel: str, persona: str, *, most: int
+    ) -> list[tuple[str, AssessmentRecord]]:
+        """A persona's last assessments in a channel, newest first, without anybody's words, each with the
+        thread (ts) it was given in.
+        """
+        with translated(f"look for assessments in {channel}"):
+            names = await self._redis.zrange(self._keys.filed(team_id, channel, persona), 0, -1, desc=True)
+            found: list[tuple[str, AssessmentRecord]] = []
+            for name in names:
+                address, _, turn_id = str(name).partition(" ")
+                # One after the other: threads lie on different nodes of a cluster, and there are few.
+                stored = await self._redis.hget(self._keys.thread(address).assessments, turn_id)
+                given = self._opened(stored) if stored else None
+                if given is None or len(found) >= most:
+                    continue
+                try:
+                    found.append((address.split(":")[2], AssessmentRecord.from_json(given["record"])))
+                except UnreadableRecordError:
+                    log.warning("thread.record_unreadable")
+        return found
 
     async def forget(self, address: str) -> bool:
         """Remove all that is kept of a thread and its turns, at once; False where there was nothing. A turn

@@ -21,6 +21,7 @@ from bot.slack import briefing_form as form
 from tests.support.briefing_script import briefing_answer
 from tests.support.desk import CHANNEL, PERSONAS, OpenDesk, open_desk, words_of
 from tests.support.evidence_desk import ScriptedDesk, item
+from tests.support.model_replies import ModelRequest, Reply
 from tests.support.valkey import RealValkey
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["socket", "http"])
@@ -317,3 +318,28 @@ async def test_the_briefing_of_somebody_who_left_waits_for_another(valkey: RealV
         await run(desk, "resume")
         await desk.until(lambda: any("resumed" in each for each in announcements(desk)))
         assert (await _briefings(desk))[0].owner == "U0DANA"
+
+
+async def test_news_moves_what_the_desk_has_said_in_the_channel(valkey: RealValkey) -> None:
+    """An assessment's judgment is an open point of the next briefing, which says by how much it moves, with a
+    link to the thread.
+    """
+
+    def moving(request: ModelRequest) -> Reply:
+        reply = briefing_answer(request)
+        return replace(
+            reply, text=reply.text.replace('"moves": "", "percent": 0', '"moves": "J1", "percent": 20')
+        )
+
+    async with open_desk(valkey, workspace=workspace(), evidence=morning(1), script=moving) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        await desk.at_rest(ts)
+        await schedule(desk)
+        await run(desk, "run now")
+        _, items = await desk.until(lambda: posts(desk) if len(posts(desk)) == 2 else None)
+        words = words_of(items)
+        assert "Moves " in words
+        assert "J1 of " in words
+        assert "lowers from " in words
+        assert f"/archives/{CHANNEL}/p{ts.replace('.', '')}" in words

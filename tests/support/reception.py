@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from bot.admission import Admission
 from bot.app import engine_of, policy_of
-from bot.briefing_stack import NothingOpen, Surroundings, briefings_of
+from bot.briefing_stack import Surroundings, briefings_of
+from bot.briefings.open_points import RecordedPoints
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.home import HomeTab
 from bot.jobs import Queue
@@ -58,6 +59,7 @@ async def open_reception(
         admission = Admission(AdmissionStore(redis, policy_of(Settings()), prefix=prefix), load_prices())
         _, models = engine_of(Settings(model_key=SecretStr("nothing is asked")), None)
         stack.push_async_callback(models.aclose)
+        threads = ThreadStore(redis, prefix=prefix)
         briefings = briefings_of(
             Surroundings(
                 identity=identity,
@@ -68,7 +70,7 @@ async def open_reception(
                 evidence=None,
                 admission=admission,
                 meter=models.meter,
-                points=NothingOpen(),
+                points=RecordedPoints(threads, identity.url),
                 written=False,
             )
         )
@@ -78,7 +80,7 @@ async def open_reception(
             bot_user_id=BOT,
             bot_name=identity.bot_user,
             colleagues=frozenset({BOT}),
-            threads=ThreadStore(redis, prefix=prefix),
+            threads=threads,
             door=Doorkeeper(WaysIn(api), door or DoorPolicy(strangers=True), scopes=identity.scopes),
             bound=bound,
             api=api,
