@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.admission import Admission, AdmissionPolicy
 from bot.app_list import app_list
+from bot.assessment.assisted_desk import AssistedDesk
 from bot.assessment.demo import demo
 from bot.assessment.engine import Engine, EngineSettings
 from bot.assessment.formats import FORMATS, Format
@@ -37,6 +38,7 @@ from bot.transports import HttpApp, HttpTransport, SocketTransport, Transport, b
 from handlers.registration import register
 from personas.desk import Desk
 from personas.loader import load_personas
+from personas.persona import Persona
 
 __all__ = [
     "DEMO_LABEL",
@@ -65,9 +67,11 @@ def engine_of(
     pause_of: Callable[[str], ProviderPause] | None = None,
     *,
     evidence: EvidenceDesk | None = None,
+    personas: Sequence[Persona] | None = None,
 ) -> tuple[Engine, ModelStack]:
     """The engine and the models behind it; close those. ``pause_of``: see ``model_stack``; ``evidence``:
-    where sources come from (``None``: nowhere, and answers say so).
+    where sources come from (``None``: nowhere, and answers say so), in which the model helps to search;
+    ``personas``: those of the desk, if they are at hand.
     """
     models = model_stack(settings, local, pause_of)
     engine_settings = EngineSettings(
@@ -79,6 +83,14 @@ def engine_of(
         search_seconds=settings.search_seconds if local is None else 0.0,  # a small model reads no sources
         sources_wanted=settings.evidence_items,
     )
+    if evidence is not None and local is None:
+        evidence = AssistedDesk(
+            evidence,
+            load_personas(settings.personas_dir) if personas is None else personas,
+            proposing=models.meter if settings.search_terms else None,
+            searching=models.search if settings.web_search != "off" else None,
+            required=settings.web_search == "on",
+        )
     return Engine(models.meter, engine_settings, evidence), models
 
 
@@ -181,7 +193,9 @@ async def application(
         stack.push_async_callback(redis.aclose)
         if evidence is None:
             evidence = await stack.enter_async_context(evidence_desk(settings, url, desk.personas))
-        engine, models = engine_of(settings, local, partial(SharedPause, redis), evidence=evidence)
+        engine, models = engine_of(
+            settings, local, partial(SharedPause, redis), evidence=evidence, personas=desk.personas
+        )
         stack.push_async_callback(models.aclose)
         models.open()
         prices = load_prices(settings.prices, currency=settings.currency)

@@ -11,9 +11,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from bot.llm.port import Finished, Model, ModelCall, ModelError, ResumePoint, Usage
+from bot.llm.web_search import SearchDone, SearchQuery, WebSearch
 
-__all__ = ["CHARACTERS_PER_TOKEN", "MeteredModel"]
+__all__ = ["CHARACTERS_PER_TOKEN", "SEARCH_TOOL", "MeteredModel"]
 
+SEARCH_TOOL = "web_search"
+"""Under this name the provider's web searches are counted, each as one output token, and priced by a row of
+``prices.toml``."""
 CHARACTERS_PER_TOKEN = 4
 """Characters of English a token stands for on average (OpenAI's own rule of thumb): for calls that broke off
 before the provider said what they used."""
@@ -109,6 +113,14 @@ class MeteredModel:
                 if characters and not finished and response_id is None:
                     self._turns[call.turn_id].add(self.name, _estimate(call, characters))
 
+    def counted(self, search: WebSearch) -> WebSearch:
+        """The same search, whose tokens are counted with those of its turn."""
+        return _MeteredSearch(search, self)
+
+    def count(self, turn_id: str, model: str, usage: Usage) -> None:
+        """Count tokens that were used beside the model's own calls."""
+        self._turns[turn_id].add(model or self.name, usage)
+
     def holds(self, point: ResumePoint) -> bool:
         """See ``bot.llm.port.Model.holds``."""
         return self._model.holds(point)
@@ -125,6 +137,31 @@ class MeteredModel:
         if response_id is None or (turn_id := self._turn_of.pop(response_id, None)) is None:
             return None
         return self._turns[turn_id].unfinished.pop(response_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _MeteredSearch:
+    search_: WebSearch
+    meter: MeteredModel
+
+    async def search(self, call: ModelCall) -> AsyncGenerator[SearchQuery | SearchDone, None]:
+        async with aclosing(self.search_.search(call)) as items:
+            done, queries, searches = False, set[str](), 0
+            try:
+                async for item in items:
+                    if isinstance(item, SearchDone):
+                        done, searches = True, item.searches
+                        self.meter.count(call.turn_id, item.model, item.usage)
+                    else:
+                        queries.add(item.text)
+                        searches = len(queries)
+                    yield item
+            finally:
+                # One that was broken off is billed for what it did.
+                if searches and not done:
+                    self.meter.count(call.turn_id, "", _estimate(call, 0))
+                if searches:
+                    self.meter.count(call.turn_id, SEARCH_TOOL, Usage(output_tokens=searches))
 
 
 def _estimate(call: ModelCall, characters: int) -> Usage:

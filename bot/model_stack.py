@@ -15,6 +15,7 @@ from bot.llm.failover import FailoverModel
 from bot.llm.openai_model import OpenAIModel
 from bot.llm.pacing import PacedModel, PaceSettings, ProviderPause
 from bot.llm.port import Model, Role
+from bot.llm.web_search import WebSearch
 from bot.metering import MeteredModel
 from bot.settings import Settings, variable
 
@@ -55,6 +56,14 @@ class ModelStack:
     meter: MeteredModel
     """The outermost one: every call passes by."""
     servers: tuple[OpenAIModel, ...]
+
+    @property
+    def search(self) -> WebSearch | None:
+        """The first server's web search, counted with its turn's tokens; ``None`` where its API has none.
+        Whether the server has one shows when it is asked.
+        """
+        first = self.servers[0]
+        return self.meter.counted(first) if first.can_search else None
 
     def open(self) -> None:
         """Load what the first call needs (see ``OpenAIModel.open``)."""

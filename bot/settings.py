@@ -259,6 +259,15 @@ class Settings(BaseSettings):
     evidence_items: Annotated[int, Ge(1), Le(40)] = Field(
         default=12, description="Sources an assessment is written from; each takes about 300 tokens."
     )
+    web_search: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="The model provider’s own web search, beside the sources; providers bill each one. "
+        "`auto`: where the server has it (Responses API); `on`: and a banner tells where not; `off`: never.",
+    )
+    search_terms: bool = Field(
+        default=True,
+        description="Ask the model for search terms in the country’s languages, within 2 seconds.",
+    )
     evidence_user_agent: str = Field(
         default="Mozilla/5.0 (compatible; CountryAgents/0.1; feed reader of an analysts' desk)",
         min_length=10,

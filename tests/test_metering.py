@@ -19,7 +19,9 @@ from bot.llm.port import (
     Role,
     Usage,
 )
-from bot.metering import MeteredModel
+from bot.llm.web_search import SearchDone, SearchQuery
+from bot.metering import SEARCH_TOOL, MeteredModel
+from bot.prices import load_prices
 
 POINT = ResumePoint("account", "resp-1", 3, 400)
 
@@ -146,3 +148,32 @@ async def test_a_cancelled_answer_is_estimated_once() -> None:
     await model.cancel(POINT)
 
     assert model.take("t1") == {"sol": Usage(100, 0, 100)}
+
+
+class Searches:
+    """A web search of two queries."""
+
+    def __init__(self, end: SearchDone | Exception) -> None:
+        self.end = end
+
+    async def search(self, call: ModelCall) -> AsyncGenerator[SearchQuery | SearchDone, None]:
+        """Two queries, then the end."""
+        yield SearchQuery("first")
+        yield SearchQuery("second")
+        if isinstance(self.end, Exception):
+            raise self.end
+        yield self.end
+
+
+async def test_web_searches_are_counted_and_have_a_price() -> None:
+    """Their tokens by the model's price and each search by its own; also of a call that broke off."""
+    meter = metered()
+    done = SearchDone((), Usage(9_000, 0, 300), "sol", searches=2)
+    async with aclosing(meter.counted(Searches(done)).search(call())) as items:
+        assert [item async for item in items][-1] == done
+    assert meter.take("t1") == {"sol": Usage(9_000, 0, 300), SEARCH_TOOL: Usage(output_tokens=2)}
+    broken = meter.counted(Searches(ModelBrokenError("gone"))).search(call())
+    with pytest.raises(ModelBrokenError):
+        [item async for item in broken]
+    assert meter.take("t1") == {"sol": Usage(100, 0, 0), SEARCH_TOOL: Usage(output_tokens=2)}
+    assert load_prices().cost(Usage(output_tokens=2), SEARCH_TOOL) == 20_000, "micro-dollars"

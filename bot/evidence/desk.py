@@ -12,8 +12,9 @@ import itertools
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -54,8 +55,9 @@ END_SECONDS = 3.0
 class ProcessRetrieval:
     """A retrieval in the evidence process (a ``bot.evidence.items.Retrieval``)."""
 
-    def __init__(self, end: Callable[[], None], limit: int) -> None:
+    def __init__(self, end: Callable[[], None], limit: int, propose: Callable[[Sequence[str]], None]) -> None:
         self._end = end
+        self._propose = propose
         self._limit = limit
         self._latest = Snapshot(Retrieved(searching="stored news"), enough=False, over=False)
         self._shown = Retrieved()
@@ -68,6 +70,10 @@ class ProcessRetrieval:
     async def whole(self, seconds: float) -> Retrieved:
         """See ``Retrieval.whole``. At most four items more than were asked for, where they come late."""
         return await self._wait(seconds, lambda: self._latest.over)
+
+    def propose(self, terms: Sequence[str]) -> None:
+        """See ``Retrieval.propose``."""
+        self._propose(terms)
 
     async def aclose(self) -> None:
         """See ``Retrieval.aclose``."""
@@ -156,7 +162,9 @@ class ProcessDesk:
     def begin(self, request: EvidenceRequest) -> ProcessRetrieval:
         """See ``EvidenceDesk.begin``. While the process is starting, requests wait for it."""
         retrieval_id = str(next(self._ids))
-        retrieval = ProcessRetrieval(lambda: self._forget(retrieval_id), request.limit)
+        retrieval = ProcessRetrieval(
+            lambda: self._forget(retrieval_id), request.limit, partial(self._pass_on, retrieval_id)
+        )
         self._retrievals[retrieval_id] = retrieval
         message = {"op": "begin", "id": retrieval_id, "request": request_to_json(request)}
         if self._ready.is_set():
@@ -164,6 +172,14 @@ class ProcessDesk:
         else:
             self._waiting[retrieval_id] = message
         return retrieval
+
+    def _pass_on(self, retrieval_id: str, terms: Sequence[str]) -> None:
+        """Terms for a retrieval that is under way, or will be."""
+        if (waiting := self._waiting.get(retrieval_id)) is not None:
+            asked = waiting["request"]
+            asked |= {"extra_terms": [*asked["extra_terms"], *terms], "terms_follow": False}
+        elif retrieval_id in self._retrievals:
+            self._send({"op": "terms", "id": retrieval_id, "terms": list(terms)})
 
     def _forget(self, retrieval_id: str) -> None:
         self._waiting.pop(retrieval_id, None)

@@ -114,6 +114,8 @@ class EvidenceRequest:
     """Items wanted."""
     extra_terms: Sequence[str] = field(default=())
     """Search terms that a model proposed."""
+    terms_follow: bool = False
+    """More of them will come by ``Retrieval.propose``, in a few seconds at most."""
 
 
 class Retrieval(Protocol):
@@ -129,6 +131,10 @@ class Retrieval(Protocol):
         """What there is when retrieval is over, or after ``seconds``: begins with the items of ``first`` in
         their order; late ones follow. May be called again.
         """
+        ...
+
+    def propose(self, terms: Sequence[str]) -> None:
+        """Look for these as well from now on. Once, where the request said that terms follow."""
         ...
 
     async def aclose(self) -> None:

@@ -81,6 +81,8 @@ class _Service:
         self._retriever = retriever
         self._personas = personas
         self._retrievals: dict[str, asyncio.Task[None]] = {}
+        self._terms: dict[str, asyncio.Future[tuple[str, ...]]] = {}
+        """Terms that were announced, by retrieval."""
 
     async def run(self) -> None:
         """Do what the parent says, until it says nothing more."""
@@ -90,6 +92,8 @@ class _Service:
                 match message["op"]:
                     case "begin":
                         self._begin(message)
+                    case "terms":
+                        self._tell_terms(message["id"], message["terms"])
                     case "end":
                         self._end(message["id"])
                     case "ping":
@@ -104,16 +108,29 @@ class _Service:
 
     def _begin(self, message: dict[str, Any]) -> None:
         retrieval_id = message["id"]
-        task = asyncio.create_task(self._retrieve(retrieval_id, message["request"]), name="retrieval")
+        terms: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        self._terms[retrieval_id] = terms
+        task = asyncio.create_task(self._retrieve(retrieval_id, message["request"], terms), name="retrieval")
         self._retrievals[retrieval_id] = task
-        task.add_done_callback(lambda _: self._retrievals.pop(retrieval_id, None))
+        task.add_done_callback(lambda _: self._forget(retrieval_id))
+
+    def _forget(self, retrieval_id: str) -> None:
+        self._retrievals.pop(retrieval_id, None)
+        self._terms.pop(retrieval_id, None)
+
+    def _tell_terms(self, retrieval_id: str, terms: list[str]) -> None:
+        waiting = self._terms.get(retrieval_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(tuple(terms))
 
     def _end(self, retrieval_id: str) -> None:
         task = self._retrievals.get(retrieval_id)
         if task is not None:
             task.cancel()
 
-    async def _retrieve(self, retrieval_id: str, data: dict[str, Any]) -> None:
+    async def _retrieve(
+        self, retrieval_id: str, data: dict[str, Any], terms: asyncio.Future[tuple[str, ...]]
+    ) -> None:
         try:
             request = request_from(data, self._personas)
             await self._retriever.run(
@@ -121,6 +138,7 @@ class _Service:
                 lambda snapshot: self._connection.send(
                     {"op": "state", "id": retrieval_id, "state": snapshot.to_json()}
                 ),
+                terms,
             )
         except Exception:
             log.exception("retrieval.failed", turn_id=str(data.get("turn_id")))

@@ -76,6 +76,7 @@ def request_to_json(request: EvidenceRequest) -> dict[str, Any]:
         "as_of": request.as_of,
         "limit": request.limit,
         "extra_terms": list(request.extra_terms),
+        "terms_follow": request.terms_follow,
     }
 
 
@@ -89,6 +90,7 @@ def request_from(data: Mapping[str, Any], personas: Mapping[str, Persona]) -> Ev
         as_of=datetime.fromisoformat(data["as_of"]),
         limit=data["limit"],
         extra_terms=tuple(data["extra_terms"]),
+        terms_follow=data["terms_follow"],
     )
 
 

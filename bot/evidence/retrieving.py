@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -51,6 +52,9 @@ FRESH = timedelta(hours=72)
 READ_RECENTLY = timedelta(minutes=5)
 """A source read within this has nothing new to say."""
 
+TERMS_SECONDS = 3.0
+"""Longest wait for search terms that were announced: the model has two seconds for them."""
+
 Emit = Callable[[Snapshot], None]
 
 
@@ -66,6 +70,13 @@ class _Progress:
     linked: list[EvidenceItem] = field(default_factory=list)
     found: Found = field(default_factory=lambda: Found((), ()))
     pending: dict[asyncio.Task[None], str] = field(default_factory=dict)
+    terms: asyncio.Task[tuple[str, ...]] | None = None
+    """Comes with search terms of a model; ``None``: they are there, or none are to come."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return not self.pending and self.terms is None
 
     def searching(self) -> str:
         """Names of what is being read, for the status line."""
@@ -91,11 +102,17 @@ class Retriever:
         self._builder = QueryBuilder(personas)
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def run(self, request: EvidenceRequest, emit: Emit) -> None:
-        """Search, and tell what there is as it grows; the last snapshot is ``over``. Cancel to end."""
+    async def run(
+        self, request: EvidenceRequest, emit: Emit, terms: asyncio.Future[tuple[str, ...]] | None = None
+    ) -> None:
+        """Search, and tell what there is as it grows; the last snapshot is ``over``. Cancel to end. ``terms``
+        will hold the search terms that the request announces.
+        """
         progress = _Progress(
             request, Search(self._builder, request), self._asked(request), links_in(request.question)
         )
+        if request.terms_follow and terms is not None:
+            progress.terms = asyncio.create_task(_announced(terms))
         try:
             states = await self._states(progress)
             await self._look(progress)
@@ -103,7 +120,9 @@ class Retriever:
             emit(self._snapshot(progress))
             await self._until_read(progress, emit)
         finally:
-            unread = list(progress.pending)
+            unread: list[asyncio.Task[Any]] = list(progress.pending)
+            if progress.terms is not None:
+                unread.append(progress.terms)
             for task in unread:
                 task.cancel()
             await asyncio.gather(*unread, return_exceptions=True)
@@ -111,6 +130,7 @@ class Retriever:
             SourceFailure(name, "did not answer in time") for name in dict.fromkeys(progress.pending.values())
         ]
         progress.pending.clear()
+        progress.terms = None
         emit(self._snapshot(progress))
 
     def _asked(self, request: EvidenceRequest) -> tuple[ReadSource, ...]:
@@ -156,17 +176,25 @@ class Retriever:
     async def _until_read(self, progress: _Progress, emit: Emit) -> None:
         """Look again whenever something may have come in, until all is read or time is up."""
         deadline = asyncio.get_running_loop().time() + WHOLE_SECONDS
-        while progress.pending:
+        while not progress.is_over:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 return
+            awaited: list[asyncio.Task[Any]] = list(progress.pending)
+            if progress.terms is not None:
+                awaited.append(progress.terms)
+            # Without sources to read, nothing can come in before the terms do.
+            look = LOOK_SECONDS if progress.pending else left
             done, _ = await asyncio.wait(
-                progress.pending, timeout=min(left, LOOK_SECONDS), return_when=asyncio.FIRST_COMPLETED
+                awaited, timeout=min(left, look), return_when=asyncio.FIRST_COMPLETED
             )
-            for task in done:
+            if progress.terms is not None and progress.terms in done:
+                progress.search.propose(progress.terms.result())
+                progress.terms = None
+            for task in progress.pending.keys() & done:
                 task.result()  # a mistake of ours must not look like a source without news
                 del progress.pending[task]
-            if progress.pending:
+            if not progress.is_over:
                 await self._look(progress, at_most_old=LOOK_SECONDS / 2)
                 emit(self._snapshot(progress))
         await self._look(progress, at_most_old=0.0)
@@ -235,7 +263,15 @@ class Retriever:
         )
         links_pending = len(progress.linked) < len(progress.links) and bool(progress.pending)
         enough = not links_pending and not _is_thin(progress.found.items, request.as_of)
-        return Snapshot(retrieved, enough=enough, over=not progress.pending)
+        return Snapshot(retrieved, enough=enough, over=progress.is_over)
+
+
+async def _announced(terms: asyncio.Future[tuple[str, ...]]) -> tuple[str, ...]:
+    try:
+        async with asyncio.timeout(TERMS_SECONDS):
+            return await terms
+    except TimeoutError:
+        return ()
 
 
 def _link_name(url: str) -> str:

@@ -19,15 +19,19 @@ __all__ = [
     "endpoint_id",
     "output_limit",
     "responses_body",
+    "search_body",
 ]
 
 OPTIONAL_FIELDS = (
     "background",
+    "include",
+    "max_tool_calls",
     "prompt_cache_key",
     "reasoning",
     "reasoning_effort",
     "store",
     "stream_options",
+    "tool_choice",
     "truncation",
 )
 """Fields a call is right without. A compatible server may not know them: one that names such a field
@@ -122,6 +126,31 @@ def background_body(endpoint: ModelEndpoint, call: ModelCall) -> dict[str, Any]:
     read for some ten minutes only, and on some projects not at all (OpenAI's guide to background mode).
     """
     return {**responses_body(endpoint, call), "background": True, "store": True}
+
+
+SEARCHES = 3
+"""Most searches and page views of one search call: each takes one to three seconds, and a reader waits."""
+
+
+def search_body(endpoint: ModelEndpoint, call: ModelCall) -> dict[str, Any]:
+    """``responses_body`` of a call that searches the web. It shares no prefix with the turn's other calls.
+    Without a location of ours OpenAI would search as from the United States.
+    """
+    body = responses_body(endpoint, call)
+    del body["prompt_cache_key"]
+    return {
+        **body,
+        "tools": [
+            {
+                "type": "web_search",
+                "search_context_size": "low",
+                "user_location": {"type": "approximate"},
+            }
+        ],
+        "tool_choice": "required",
+        "max_tool_calls": SEARCHES,
+        "include": ["web_search_call.action.sources"],
+    }
 
 
 def chat_body(endpoint: ModelEndpoint, call: ModelCall) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
@@ -26,10 +27,12 @@ from bot.llm.endpoint import (
     endpoint_id,
     output_limit,
     responses_body,
+    search_body,
 )
 from bot.llm.port import (
     Finished,
     ModelCall,
+    ModelConfigurationError,
     ModelForgottenError,
     ModelUnavailableError,
     ResumePoint,
@@ -37,6 +40,7 @@ from bot.llm.port import (
 )
 from bot.llm.reading import Reading
 from bot.llm.vendor_errors import VENDOR_ERRORS, error_from_exception
+from bot.llm.web_search import SearchDone, SearchQuery, WebAnswer, WebSearchUnsupportedError
 
 __all__ = ["ModelEndpoint", "ModelTimeouts", "OpenAIModel", "RoleSettings"]
 
@@ -113,6 +117,25 @@ class OpenAIModel:
         if self.holds(point):
             await cancel_answer(self._opened(), point.response_id)
 
+    @property
+    def can_search(self) -> bool:
+        """Whether the API has a web search."""
+        return self._endpoint.api == "responses"
+
+    async def search(self, call: ModelCall) -> AsyncGenerator[SearchQuery | SearchDone, None]:
+        """See ``bot.llm.web_search.WebSearch.search``; for the Responses API."""
+        if not self.can_search:
+            raise WebSearchUnsupportedError("only the Responses API has a web search")
+        respond = functools.partial(self._respond, searching=True)
+        answer = WebAnswer(respond, call, self._endpoint.roles[call.role].model)
+        try:
+            async with contextlib.aclosing(answer.read()) as items:
+                async for item in items:
+                    yield item
+        except ModelConfigurationError as error:
+            # The model's other calls show whether its key or name are wrong: here it is the tool.
+            raise WebSearchUnsupportedError("the server refused the web search tool") from error
+
     async def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
         """See ``bot.llm.port.Model.stream``."""
         deadline = asyncio.get_running_loop().time() + self._endpoint.timeouts.first_token_seconds
@@ -155,6 +178,7 @@ class OpenAIModel:
         deadline: float,
         *,
         in_background: bool = False,
+        searching: bool = False,
     ) -> openai.AsyncAPIResponse[Any]:
         """Send the request and return the answer's head. A 400 that names an optional field is
         answered by the same request without it, now and in all later calls.
@@ -162,7 +186,8 @@ class OpenAIModel:
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await stack.enter_async_context(self._request(call, in_background=in_background))
+                    request = self._request(call, in_background=in_background, searching=searching)
+                    return await stack.enter_async_context(request)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 named = _fields_named(error) - self._unknown_fields
                 if not named:
@@ -175,12 +200,13 @@ class OpenAIModel:
                 raise error_from_exception(error, stream_began=False) from error
 
     def _request(
-        self, call: ModelCall, *, in_background: bool = False
+        self, call: ModelCall, *, in_background: bool = False, searching: bool = False
     ) -> contextlib.AbstractAsyncContextManager[Any]:
         endpoint, client = self._endpoint, self._opened()
         make = responses_body if endpoint.api == "responses" else chat_body
         if in_background and self._in_background:  # the server may have said meanwhile that it has none
             make = background_body
+        make = search_body if searching else make
         fields = {k: v for k, v in make(endpoint, call).items() if k not in self._unknown_fields}
         # As an extra body it is sent as it is: the SDK's walk through its parameter types would cost
         # more than the rest of the request (a millisecond, for each of a turn's dozen calls).

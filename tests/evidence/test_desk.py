@@ -180,3 +180,31 @@ async def test_a_store_that_is_away_is_told_and_holds_nobody_up(
         titles = [item.title for item in found.items]
         assert any("export control truce" in title for title in titles)
         assert found.items[0].title.startswith("Soybean purchases")
+
+
+async def test_terms_that_a_model_proposes_are_searched_as_well(
+    news: NewsServer, valkey: RealValkey, namespace: str
+) -> None:
+    """They come while the search runs and find what the question's own words do not; terms for a process that
+    is not there yet wait for it; where none come, nobody waits for them for long.
+    """
+    async with room(news, valkey, namespace, news.publish(), collect=False) as desk_room:
+        request = EvidenceRequest(
+            "t1", desk_room.persona, Question("What is new?"), datetime.now(UTC), terms_follow=True
+        )
+        retrieval = desk_room.desk.begin(request)
+        retrieval.propose(("出口管制",))
+        assert _looked_for(await retrieval.whole(SECONDS))
+        await retrieval.aclose()
+        silent = desk_room.desk.begin(request)
+        assert (await silent.whole(SECONDS)).searching == ""
+        await silent.aclose()
+    async with room(news, valkey, namespace, news.publish(), collect=False) as desk_room:
+        early = desk_room.desk.begin(request)
+        early.propose(("出口管制",))
+        assert _looked_for(await early.whole(SECONDS))
+        await early.aclose()
+
+
+def _looked_for(found: Retrieved) -> bool:
+    return "出口管制" in found.queries and any("出口管制" in item.title for item in found.items)

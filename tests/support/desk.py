@@ -350,6 +350,8 @@ def settings_for(
         "model_retry_seconds": 3,
         "lease_seconds": 2,
         "log_level": "INFO",
+        "web_search": "off",
+        "search_terms": False,
         "evidence": False,  # the open web is no place for tests; those of evidence bring their own
     }
     if transport == "socket":

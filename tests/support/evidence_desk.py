@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,6 +113,7 @@ class ScriptedRetrieval:
         self.closed = False
         self.waited: list[float] = []
         """Seconds asked for, in order."""
+        self.proposed: list[str] = []
 
     def _now(self) -> Retrieved:
         desk = self._desk
@@ -132,6 +133,10 @@ class ScriptedRetrieval:
             async with asyncio.timeout(seconds):
                 await self._desk.released.wait()
         return self._now()
+
+    def propose(self, terms: Sequence[str]) -> None:
+        """Note them."""
+        self.proposed += terms
 
     async def aclose(self) -> None:
         """Note it."""

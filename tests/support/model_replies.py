@@ -7,7 +7,8 @@ when which bytes are due, ``tests.support.model_server`` writes them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -127,6 +128,8 @@ class Reply:
     keep_alive_seconds: float = 0.0
     """Comments at this interval until the first token."""
     cached_tokens: int = 0
+    searches: tuple[str, ...] = ()
+    """Queries of a web search (Responses API) before the text, whose links are its citations then."""
     crlf: bool = False
     split_bytes: int = 0
     """Every event is cut into writes of this many bytes; 0: one event a write."""
@@ -263,6 +266,8 @@ def events(
     )
     for event in start(request):
         yield 0.0, event
+    for event in _searched(reply.searches):
+        yield 0.0, event
     if reply.keep_alive_seconds:
         for count in range(1, int(first / reply.keep_alive_seconds) + 1):
             yield count * reply.keep_alive_seconds, b": keep-alive\n\n"
@@ -304,6 +309,29 @@ def _responses_start(request: ModelRequest) -> Iterator[bytes]:
     yield _named({"type": "response.content_part.added", "output_index": 0, "item_id": "msg_1", "part": part})
 
 
+def _searched(queries: Sequence[str]) -> Iterator[bytes]:
+    for number, query in enumerate(queries, 1):
+        item = {"id": f"ws_{number}", "type": "web_search_call", "status": "in_progress"}
+        yield _named({"type": "response.output_item.added", "output_index": number, "item": item})
+        item |= {"status": "completed", "action": {"type": "search", "query": query, "queries": [query]}}
+        yield _named({"type": "response.output_item.done", "output_index": number, "item": item})
+
+
+def _annotations(reply: Reply, text: str) -> list[dict[str, Any]]:
+    """A citation for each link, as OpenAI puts them: with its own mark in the address."""
+    return [
+        {
+            "type": "url_citation",
+            "start_index": match.start(),
+            "end_index": match.end(),
+            "title": f"Page of {match[1]}",
+            "url": f"{match[2]}?utm_source=openai",
+        }
+        for match in re.finditer(r"\(\[([^]]+)\]\(([^)]+)\)\)", text)
+        if reply.searches
+    ]
+
+
 def _responses_delta(text: str, *, refused: bool) -> bytes:
     kind = "response.refusal.delta" if refused else "response.output_text.delta"
     return _named(
@@ -329,7 +357,7 @@ def _responses_close(request: ModelRequest, reply: Reply, text: str, ending: End
         failed = {**_response_object(request, "failed"), "error": _failure(reply)}
         yield _named({"type": "response.failed", "response": failed})
         return
-    part = {"type": "output_text", "text": text, "annotations": []}
+    part = {"type": "output_text", "text": text, "annotations": _annotations(reply, text)}
     yield _named({"type": "response.output_text.done", "item_id": "msg_1", "output_index": 0, "text": text})
     yield _named({"type": "response.content_part.done", "item_id": "msg_1", "output_index": 0, "part": part})
     item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
