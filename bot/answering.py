@@ -27,7 +27,7 @@ from bot.assessment.events import (
     SourcesAdded,
     StatusChanged,
 )
-from bot.assessment.formats import FOLLOW_UP, Format
+from bot.assessment.formats import Format
 from bot.assessment.open_answers import OpenAnswers
 from bot.assessment.titles import headline
 from bot.conversations import Context, Conversations
@@ -120,7 +120,7 @@ class _Answer:
         self.answering = answering
         self.run = run
         self.persona = persona
-        self.format = answering.formats(FOLLOW_UP.key if self.context.earlier else turn.format)
+        self.format = answering.formats(self.context.format_key(turn))
         self.as_of = datetime.fromtimestamp(turn.asked_at, UTC)
         self.headline = headline(turn.question)
         self.open_answers = OpenAnswers(run.stored.checkpoints)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bot.assessment.assessment_record import AssessmentRecord
+from bot.assessment.changes import asks_what_changed
 from bot.assessment.earlier import Earlier, Talk
-from bot.assessment.formats import FOLLOW_UP, IN_DEPTH
+from bot.assessment.formats import CHANGES, FOLLOW_UP, IN_DEPTH
 from bot.slack.errors import SlackError
 from bot.slack.ways_in import WaysIn
 from bot.store.thread_store import ThreadStore, address_of
@@ -33,6 +34,12 @@ class Context:
     question: Question
     earlier: Earlier | None = None
     """What it follows up on; ``None``: it gets an assessment of its own."""
+
+    def format_key(self, turn: Turn) -> str:
+        """The format of the answer."""
+        if self.earlier is None:
+            return turn.format
+        return CHANGES.key if self.earlier.rescored else FOLLOW_UP.key
 
 
 class Conversations:
@@ -59,7 +66,8 @@ class Conversations:
             for each in memory.exchanges
             if each.answer and each.turn_id != turn.turn_id
         )
-        return Context(turn.question, Earlier(record, since, self._context_tokens))
+        rescored = asks_what_changed(turn.question.text) and bool(record.plan.judgments)
+        return Context(turn.question, Earlier(record, since, self._context_tokens, rescored))
 
     async def keep(self, turn: Turn, context: Context, record: AssessmentRecord) -> None:
         """Keep what was answered. Raises ``StoreError``."""
@@ -68,7 +76,10 @@ class Conversations:
             await self._threads.keep(replace(turn, question=context.question), record)
             return
         answer = "\n\n".join(section.text for section in record.sections)
-        grown = replace(context.earlier.record, sources=record.sources, excerpts=record.excerpts)
+        # The plan too: "what changed since?" scores its judgments anew.
+        grown = replace(
+            context.earlier.record, plan=record.plan, sources=record.sources, excerpts=record.excerpts
+        )
         await self._threads.keep(turn, grown, answer=answer or FOLLOW_UP.name)
 
     async def _with_material(self, turn: Turn, memory: ThreadMemory) -> Question:

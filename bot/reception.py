@@ -33,6 +33,8 @@ from bot.store.turn_store import TurnStore
 from bot.threads import Said
 from bot.turns import Asker, Turn, turn_id_for
 from personas.desk import Desk
+from personas.persona import Persona
+from personas.viewpoints import view_asked_for
 
 __all__ = ["Reception"]
 
@@ -117,6 +119,15 @@ class Reception:
         forgotten = await self.threads.forget(address)
         log.info("thread.forgotten", team=team_id, channel=channel, message=message_ts, found=forgotten)
         return forgotten
+
+    async def thread_persona(self, team_id: str, channel: str, thread_ts: str, text: str) -> Persona | None:
+        """Who answers a question in a thread that names nobody: whose view it asks for, else who was asked
+        there last; ``None`` where nobody was. Raises ``StoreError``.
+        """
+        last = await self.threads.last_asked(address_of(team_id, channel, thread_ts))
+        if last is None:
+            return None
+        return view_asked_for(text, self.desk) or self.desk.by_code(last)
 
     async def turned_away(self, turn: Turn, *, pressed_by: str | None = None) -> Notice | None:
         """What to tell somebody whom the operator does not want answered, or not there; None: welcome."""

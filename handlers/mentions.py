@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.reception import Reception
 from bot.slack import cards
 from bot.slack.asking_notices import whom_message
@@ -14,7 +16,7 @@ __all__ = ["answer_mention", "offer_again"]
 
 async def answer_mention(mention: Mention, reception: Reception) -> None:
     """Hand the question over, or say privately what is missing."""
-    address = reception.desk.address(mention.text, bound=reception.bound)
+    address = await _address(mention, reception)
     persona, notice = address.persona, _missing(mention, address, reception)
     if notice is None:
         if persona is not None:  # nobody is a notice, too
@@ -36,7 +38,7 @@ async def answer_mention(mention: Mention, reception: Reception) -> None:
 async def offer_again(edited: EditedMention, reception: Reception) -> None:
     """Offer to ask the changed question, for as long as the edit window is open."""
     mention = edited.mention
-    address = reception.desk.address(mention.text, bound=reception.bound)
+    address = await _address(mention, reception)
     too_late = edited.seconds_after > reception.edit_window_seconds
     persona = address.persona
     if too_late or persona is None or _missing(mention, address, reception):
@@ -51,6 +53,19 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
         thread_ts=mention.thread_ts if mention.in_thread else None,
         once=edited.edited_ts,
     )
+
+
+async def _address(mention: Mention, reception: Reception) -> Address:
+    """Whom the mention asks. In a thread nobody need be named: the question goes on with who answered, or
+    to the country whose view it asks for.
+    """
+    address = reception.desk.address(mention.text, bound=reception.bound)
+    if address.persona is not None or not mention.in_thread:
+        return address
+    persona = await reception.thread_persona(
+        mention.team_id, mention.channel, mention.thread_ts, mention.text
+    )
+    return address if persona is None else replace(address, persona=persona, nearest=())
 
 
 async def _ask_whom(mention: Mention, address: Address, reception: Reception) -> None:

@@ -120,6 +120,24 @@ class Desk:
             end = end if brief is None else brief
         return Address(owner, BRIEF if brief is not None else IN_DEPTH, text[end:])
 
+    def named_in(self, text: str) -> Iterator[tuple[Persona, int, int]]:
+        """Everyone named anywhere in ``normalised`` text, by a name or a code, with where the name begins and
+        ends.
+        """
+        words = folded(text)
+        at = 0
+        while at < len(words):
+            begins = at == 0 or not words[at - 1].isalnum()
+            name = self._longest_name(text, words, at) if begins else None
+            code = CODE.match(words, at) if begins and name is None else None
+            persona = self._owners[name] if name is not None else self._coded(code)
+            if persona is None:
+                at += 1
+                continue
+            end = at + len(name) if name is not None else code.end() if code is not None else at + 1
+            yield persona, at, end
+            at = end
+
     def _named_at(self, text: str, words: str, start: int) -> _Found | None:
         at = after(OPENING, words, start)
         found = self._code_at(words, start, at)

@@ -46,7 +46,7 @@ from bot.assessment.values import (
 from bot.assessment.wording import Reference, Tables, clean, jaccard
 from personas.persona import Persona
 
-__all__ = ["DataReader", "outlook_schema", "parse_object", "plan_schema", "watch_schema"]
+__all__ = ["DataReader", "Score", "outlook_schema", "parse_object", "plan_schema", "watch_schema"]
 
 HORIZON = timedelta(days=365)
 """Window of a judgment whose end the model did not give."""
@@ -80,6 +80,17 @@ _WITH_ARTICLE = re.compile(
 _SIGNED_ID = re.compile(r"\s*([-−–])?\s*[\[{(]?S\s?(\d{1,3})\b")
 """A source's id as models write it, with a minus where it speaks against."""
 _RATING = re.compile(rf"\s*[\[{{(]?S\s?(\d{{1,3}})\W{{0,4}}({'|'.join(RATINGS)})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A judgment's likelihood in the light of what is new."""
+
+    judgment_id: str
+    likelihood: Likelihood
+    reason: str
+    sources: tuple[str, ...]
+    """Ids that the score rests on."""
 
 
 @dataclass(slots=True)
@@ -268,6 +279,19 @@ class DataReader:
                 if says:
                     found.setdefault(source_id, Contradiction(source_id, says))
         return tuple(found.values())[:MOST_CONTRADICTIONS]
+
+    def scores(self, data: Mapping[str, Any]) -> tuple[Score, ...]:
+        """Judgments that were scored again; what has no point of its own is left out."""
+        return tuple(
+            Score(
+                str(record.get("id")),
+                self._likelihood(record),
+                self._text(record.get("reason"), words=40),
+                self._evidence(strings(record.get("evidence")))[0],
+            )
+            for record in records(data.get("judgments"))
+            if record.get("point") is not None
+        )
 
     def _evidence(self, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The sources named that there are: those for a judgment, and with a minus those against it."""

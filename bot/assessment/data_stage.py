@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot.assessment import demo, prompts
+from bot.assessment.changes import (
+    Change,
+    change_units,
+    read_changes,
+    rescoring_instruction,
+    rescoring_schema,
+    with_changes,
+)
 from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
 from bot.assessment.data_schemas import HEAD
+from bot.assessment.dialect import Unit
 from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.events import CardChanged
 from bot.assessment.evidence_stage import EvidenceStage
+from bot.assessment.formats import RESCORE_TOKENS
 from bot.assessment.open_answers import OpenAnswer
 from bot.assessment.plan_head import PlanHead
 from bot.assessment.printing import Data
@@ -50,17 +60,25 @@ class DataStage:
         self.plan = asyncio.create_task(self._make_plan(), name="plan")
         self.outlook = asyncio.create_task(self._make_outlook(), name="outlook")
         self.watch = asyncio.create_task(self._make_watch(), name="watch")
+        self.rescore = asyncio.create_task(self._make_changes(), name="rescore")
 
     @property
     def tasks(self) -> list[asyncio.Task[Any]]:
         """All of them, to be cancelled together."""
-        return [self.plan, self.outlook, self.watch]
+        return [self.plan, self.outlook, self.watch, self.rescore]
 
     async def needed(self, call: str) -> Data:
         """The data there is, once the named call is done; what is not done yet is empty."""
-        tasks: dict[str, Awaitable[Any]] = {"plan": self.plan, "outlook": self.outlook, "watch": self.watch}
+        tasks: dict[str, Awaitable[Any]] = {
+            "plan": self.plan,
+            "outlook": self.outlook,
+            "watch": self.watch,
+            "rescore": self.rescore,
+        }
         await tasks[call]
-        return Data(await self.plan, _or(self.outlook, Outlook()), _or(self.watch, Watch()))
+        changes = _or(self.rescore, ())
+        plan = with_changes(await self.plan, changes)
+        return Data(plan, _or(self.outlook, Outlook()), _or(self.watch, Watch()), self._told(changes))
 
     async def premise(self, seconds: float) -> Plan | None:
         """The plan's head, which is known before its rest: only event date, premise and what belongs to them
@@ -154,6 +172,28 @@ class DataStage:
         await self._evidence.latest()
         data = await self._ask_or_do_without("watch", plan, run.format.watch_tokens)
         return self._reader(plan).watch(data, plan)
+
+    async def _make_changes(self) -> tuple[Change, ...]:
+        run = self._run
+        earlier = run.assignment.earlier
+        if earlier is None or "rescore" not in run.format.calls:
+            return ()
+        plan = await self.plan
+        await self._evidence.latest()
+        question = run.assignment.question.text
+        instruction = rescoring_instruction(earlier, code=run.persona.code, question=question)
+        data = await self._ask("rescore", rescoring_schema(plan), instruction, RESCORE_TOKENS)
+        return read_changes(data, plan, self._reader(plan)) if data else ()  # the reader is told
+
+    def _told(self, changes: Sequence[Change]) -> tuple[Unit, ...]:
+        run = self._run
+        earlier = run.assignment.earlier
+        if earlier is None or not changes:
+            return ()
+        known = {source.id for source in earlier.record.sources}
+        new = [source for source in run.evidence.retrieved if source.id not in known]
+        since = f"{earlier.record.as_of:%d %b %Y, %H:%M} UTC"
+        return tuple(change_units(changes, new, run.settings.lexicon, since))
 
     def _reader(self, plan: Plan | None) -> DataReader:
         run = self._run

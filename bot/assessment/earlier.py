@@ -37,6 +37,8 @@ class Earlier:
     record: AssessmentRecord
     since: tuple[Talk, ...] = ()
     budget_tokens: int = 6000
+    rescored: bool = False
+    """Asked is what changed since: search again for what the assessment was about, and score anew."""
 
     @property
     def evidence(self) -> EvidenceTable:

@@ -51,7 +51,7 @@ class Engine:
         request = EvidenceRequest(
             assignment.turn_id,
             assignment.persona,
-            assignment.question,
+            assignment.searched_for,
             assignment.as_of,
             self._settings.sources_wanted,
         )

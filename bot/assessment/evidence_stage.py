@@ -85,6 +85,9 @@ class EvidenceStage:
             self._take(await self._look(min(LOOK_SECONDS, left)))
 
     def _is_little(self) -> bool:
+        earlier = self._run.assignment.earlier
+        if earlier is not None and earlier.rescored:
+            return True  # what is new is all that is asked for: the whole search is waited for
         return len(self._run.evidence.retrieved) < ENOUGH_SOURCES
 
     def _tell(self, line: str) -> None:

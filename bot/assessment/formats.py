@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FOLLOW_UP", "FORMATS", "Format", "SectionSpec"]
+__all__ = ["CHANGES", "FOLLOW_UP", "FORMATS", "RESCORE_TOKENS", "Format", "SectionSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,5 +266,22 @@ FOLLOW_UP = Format(
 )
 """Answered in the thread of an assessment, from what that holds."""
 
-FORMATS = {IN_DEPTH.key: IN_DEPTH, BRIEF.key: BRIEF, FOLLOW_UP.key: FOLLOW_UP}
+CHANGES = Format(
+    key="changes",
+    name="What changed",
+    judgments=(0, 6),
+    watch_items=(0, 7),
+    calls=frozenset({"rescore"}),
+    frame=False,
+    numbered=False,
+    sections=(
+        SectionSpec(key="rescore", title="", prints=("changes",), needs=frozenset({"plan", "rescore"})),
+    ),
+)
+"""A follow-up that scores the assessment's judgments again on what was found since."""
+
+RESCORE_TOKENS = 700
+"""Of the call that does: six judgments of about a hundred tokens."""
+
+FORMATS = {each.key: each for each in (IN_DEPTH, BRIEF, FOLLOW_UP, CHANGES)}
 """By the key a turn names."""

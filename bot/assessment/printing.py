@@ -24,6 +24,8 @@ class Data:
     plan: Plan
     outlook: Outlook
     watch: Watch
+    changes: tuple[Unit, ...] = ()
+    """Of a follow-up that scores the judgments again: what has become of them."""
 
 
 def day(value: date) -> str:
@@ -110,6 +112,10 @@ def _bottom_line(data: Data) -> list[Unit]:
     return [Unit(Kind.PARAGRAPH, data.plan.bottom_line)] if data.plan.bottom_line else []
 
 
+def _changes(data: Data) -> list[Unit]:
+    return list(data.changes)
+
+
 _PRINTERS: Mapping[str, tuple[str, Callable[[Data], list[Unit]]]] = {
     "assumptions": ("outlook", _assumptions),
     "hypotheses": ("outlook", _hypotheses),
@@ -118,6 +124,7 @@ _PRINTERS: Mapping[str, tuple[str, Callable[[Data], list[Unit]]]] = {
     "implications": ("watch", _implications),
     "gaps": ("watch", _gaps),
     "bottom_line": ("plan", _bottom_line),
+    "changes": ("rescore", _changes),
 }
 
 

@@ -79,6 +79,19 @@ class Assignment:
     earlier: Earlier | None = None
     """For the follow-up format: what it goes on from."""
 
+    @property
+    def searched_for(self) -> Question:
+        """What sources are looked for: of "what changed since?" the assessment's own question. Its words may
+        be forgotten by now; then what it came to.
+        """
+        earlier = self.earlier
+        if earlier is None or not earlier.rescored:
+            return self.question
+        asked, plan = earlier.record.question, earlier.record.plan
+        if asked.text:
+            return asked
+        return Question(" ".join([plan.bottom_line, *(judgment.statement for judgment in plan.judgments)]))
+
 
 class Run:
     """What the stages of one run share. Nothing of it outlives the run."""

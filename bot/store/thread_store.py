@@ -116,6 +116,25 @@ class ThreadStore:
                 _, _, words, exchanges, assessments = await pipe.execute()
         return self._memory(words, exchanges, assessments)
 
+    async def last_asked(self, address: str) -> str | None:
+        """Code of the persona that was asked last in a thread; ``None``: none that is remembered."""
+        keys = self._keys.thread(address)
+        with translated(f"read whom {address} asks"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hvals(keys.exchanges)
+                pipe.hvals(keys.assessments)
+                exchanges, assessments = await pipe.execute()
+        asked = [
+            (float(value["message_ts"]), str(value["persona"]))
+            for value in map(self._opened, exchanges)
+            if value is not None
+        ] or [
+            (float(value["message_ts"]), str(orjson.loads(value["record"])["persona"]))
+            for value in map(self._opened, assessments)
+            if value is not None
+        ]
+        return max(asked)[1] if asked else None
+
     async def keep(self, turn: Turn, record: AssessmentRecord, *, answer: str = "") -> None:
         """Keep what a turn gave: the assessment as data, and of a follow-up (``answer``) its words too. A
         follow-up gives back the assessment it went on from, with the sources it has added.

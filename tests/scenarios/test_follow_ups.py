@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tests.support.desk import TEAM, open_desk, words_of
@@ -137,3 +138,58 @@ async def test_assess_forget_removes_the_thread_of_a_linked_message(valkey: Real
             assert delivery.outcome == "acked"
             left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
             assert (not [key for key in left if key.endswith(KEPT)]) is done
+
+
+def rescoring(seen: list[ModelRequest]) -> Script:
+    """The seed script, which scores J2 at 65 % for a new source and leaves the others as they are."""
+
+    def script(request: ModelRequest) -> Reply:
+        if "Score every judgment" not in request.instruction:
+            return answer(request)
+        seen.append(request)
+        numbers = {"low": 60, "point": 65, "high": 70}
+        moved = {"id": "J2", **numbers, "reason": "The tariff is kept", "evidence": ["S4"]}
+        return Reply(json.dumps({"judgments": [moved]}))
+
+    return script
+
+
+async def test_what_changed_since_scores_the_judgments_again(valkey: RealValkey) -> None:
+    """Nobody is named. The assessment's own question is searched for again; the old and the new likelihood
+    are printed by us, what did not change in one line; the next question goes on from the new one.
+    """
+    seen: list[ModelRequest] = []
+    items = truce_items()
+    scripted = ScriptedDesk(items[:2])
+    async with open_desk(valkey, script=rescoring(seen), evidence=scripted) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        scripted.first = items[:3]
+        await desk.ask("What changed since?", thread_ts=ts)
+        await desk.answered(ts, times=2)
+        shown = words_of(desk.of_kind(ts, "text")[-1])
+        assert "1 new source since" in shown
+        assert re.search(r"J2:.*→ likely \(60–70 %\)\*?\*?\.?\*?\*? The tariff is kept", shown), shown
+        assert len(re.findall("→", shown)) == 1
+        assert re.search(r"Unchanged: J1 \w.*; J3 ", shown), shown
+        assert "New since the assessment:" in shown
+        assert scripted.requests[-1].question.text == scripted.requests[0].question.text
+        memory = await desk.threads.last_asked(f"{TEAM}:C0DESK:{ts}")
+        assert memory == "CN-01"
+        await desk.ask("anything new?", thread_ts=ts)
+        await desk.answered(ts, times=3)
+        assert "Scored 60-65-70" in seen[1].instruction
+
+
+async def test_a_country_whose_view_is_asked_for_takes_over_unnamed(valkey: RealValkey) -> None:
+    """Asking how Washington sees it hands over; a question that names nobody stays with who answered."""
+    seen: list[ModelRequest] = []
+    async with open_desk(valkey, script=following(seen)) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        await desk.ask("And how does Washington see it?", thread_ts=ts)
+        await desk.answered(ts, times=2)
+        assert desk.of_kind(ts, "card")[-1].username == "US-01, United States Agent"
+        await desk.ask("why is that likely for exports to Japan?", thread_ts=ts)
+        await desk.answered(ts, times=3)
+        assert desk.of_kind(ts, "card")[-1].username == "US-01, United States Agent"
