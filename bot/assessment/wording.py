@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 
 from bot.assessment.characters import normalise, remove_foreign_terms
 from bot.assessment.chatter import is_chatter, strip_template_words
@@ -65,9 +66,14 @@ def clean(text: str, tables: Tables, counts: Counter[str], *, heading: bool = Fa
     return text
 
 
+@lru_cache(maxsize=512)
+def _tokens(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.casefold()))
+
+
 def jaccard(one: str, other: str) -> float:
     """Token overlap of two texts, 0 to 1 (analysis standard, ST6)."""
-    left, right = set(re.findall(r"\w+", one.casefold())), set(re.findall(r"\w+", other.casefold()))
+    left, right = _tokens(one), _tokens(other)
     return len(left & right) / len(left | right) if left and right else 0.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bot.assessment.assessment_record import RetrievalReport
 from bot.assessment.checks.finding import EVERYWHERE, ON_RECORD, ON_SECTIONS, Check, Fault, Severity, at
 from bot.assessment.checks.subject import Stage, Subject
 from bot.assessment.checks.support import tells
@@ -44,6 +45,8 @@ def _searched(subject: Subject) -> Iterator[Fault]:
     record, report = subject.record, subject.record.retrieval
     if not record.retrieved and not tells(subject, "nothing"):
         yield Fault("No source was retrieved, and no banner says so.", "card")
+    if record.retrieved and report == RetrievalReport():
+        yield Fault("How the search for sources went is not recorded.")
     if report.failures and not tells(subject, "failed"):
         yield Fault(
             f"{len(report.failures)} of {report.sources_total} sources could not be read, and no banner "

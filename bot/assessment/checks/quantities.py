@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 __all__ = ["Amount", "Day", "Quantities", "day_of", "read_quantities"]
 
@@ -145,11 +146,18 @@ _SPELLED_VALUE = {
     "twelve": 12.0,
 }
 _CLOSE = 1e-9
+_DIGIT = re.compile(r"[0-9]")
 
 
+@lru_cache(maxsize=128)
 def read_quantities(text: str) -> Quantities:
     """The numbers and dates of a text in any of our sources' languages."""
     text = _with_plain_digits(text)
+    spelled = {Amount(_SPELLED_VALUE[match[1].lower()], 1.0, match[1]) for match in _SPELLED.finditer(text)}
+    # Neither a date nor an amount goes over the end of a line, and most lines have no digit.
+    text = "\n".join(line for line in text.splitlines() if _DIGIT.search(line))
+    if not text:
+        return Quantities(frozenset(), frozenset(), frozenset(spelled))
     days: set[Day] = set()
     rest = text
     for pattern in _DATE_PATTERNS:
@@ -158,7 +166,6 @@ def read_quantities(text: str) -> Quantities:
             if found:
                 days.add(found)
         rest = pattern.sub(lambda match: " " * len(match[0]) if _day(match) else match[0], rest)
-    spelled = {Amount(_SPELLED_VALUE[match[1].lower()], 1.0, match[1]) for match in _SPELLED.finditer(rest)}
     return Quantities(frozenset(_amounts(rest)), frozenset(days), frozenset({*_amounts(text), *spelled}))
 
 

@@ -21,7 +21,7 @@ from bot.assessment.checks import (
     uncertainty,
     watching,
 )
-from bot.assessment.checks.finding import Check, Finding, Severity
+from bot.assessment.checks.finding import Check, Fault, Finding, Severity
 from bot.assessment.checks.subject import Stage, Subject
 from personas.persona import Persona
 
@@ -33,6 +33,7 @@ __all__ = [
     "check_record",
     "check_section",
     "check_watch",
+    "find_faults",
 ]
 
 _FAMILIES = (
@@ -116,8 +117,16 @@ def check_record(record: AssessmentRecord, persona: Persona) -> Results:
 
 def _run(subject: Subject) -> Results:
     checked = tuple(_concerning(subject))
-    findings = tuple(Finding(check, fault) for check in checked for fault in check.find(subject))
+    findings = tuple(Finding(check, fault) for check in checked for fault in find_faults(check, subject))
     return Results(checked, findings)
+
+
+def find_faults(check: Check, subject: Subject) -> list[Fault]:
+    """What a check finds; of a finished answer without text nothing is clean that is said about its text."""
+    faults = list(check.find(subject))
+    if not faults and subject.whole and not subject.units and Stage.SECTION in check.stages:
+        faults.append(Fault("There is no text that could be looked at."))
+    return faults
 
 
 def _concerning(subject: Subject) -> Iterable[Check]:

@@ -69,7 +69,7 @@ def _bands(subject: Subject) -> Iterator[Fault]:
             yield Fault(f"{judgment.id} is printed outside the band of its word.", item=judgment.id)
     bands = {band.term: band for band in lexicon.bands}
     for line in subject.shown:
-        for match in _PRINTED.finditer(line.text):
+        for match in _PRINTED.finditer(line.text) if " %)" in line.text else ():
             term = _last_term(match[1])
             if term and term not in bands:
                 yield at(line, f"“{match[0]}” is no likelihood of the lexicon {record.lexicon}.")
@@ -110,14 +110,17 @@ def _one_each(passage: Passage) -> str:
 def _apart(subject: Subject) -> Iterator[Fault]:
     for passage in subject.visible:
         for sentence in sentences(passage.text):
-            likely = "{J" in sentence or _PRINTED.search(sentence) or wordlist("likelihood").find(sentence)
-            if likely and _CONFIDENCE.search(sentence):
+            if _CONFIDENCE.search(sentence) and _is_likelihood(sentence):
                 yield at(
                     passage,
                     "A confidence and a likelihood stand in one sentence.",
                     f"Write this without the degree of confidence: {passage.text}" if passage.kind else "",
                 )
                 break
+
+
+def _is_likelihood(sentence: str) -> bool:
+    return bool("{J" in sentence or _PRINTED.search(sentence) or wordlist("likelihood").find(sentence))
 
 
 def _reasons(subject: Subject) -> Iterator[Fault]:
@@ -238,8 +241,8 @@ def _coherent(subject: Subject) -> Iterator[Fault]:
         _Claim(forecast.id, forecast.question, forecast.probability, forecast.resolves_by)
         for forecast in subject.record.outlook.forecasts
     ]
-    if not judgments and not forecasts:
-        yield Fault("There are no probabilities to be compared.")
+    if not judgments:
+        yield Fault("There are no judgments whose probabilities could be compared.")
     for claims in (judgments, forecasts):
         for place, one in enumerate(claims):
             yield from _contradictions(one, claims[place + 1 :])
@@ -298,8 +301,8 @@ def _windows(subject: Subject) -> Iterator[Fault]:
     windows = [(judgment.id, judgment.until) for judgment in _judgments(subject)]
     if subject.stage is not Stage.PLAN:
         windows += [(forecast.id, forecast.resolves_by) for forecast in record.outlook.forecasts]
-    if not windows:
-        yield Fault("No probability has a window.")
+    if not record.plan.judgments:
+        yield Fault("There is no judgment with a window.")
     for name, until in windows:
         if not today < until <= today + LONGEST_WINDOW:
             yield Fault(
