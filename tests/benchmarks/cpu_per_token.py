@@ -20,7 +20,7 @@ from tests.benchmarks.rows import Row, row_of
 from tests.support.model_replies import CHARACTERS_PER_TOKEN, ModelRequest, Reply
 from tests.support.model_server import model_server_process
 
-__all__ = ["main", "measure", "steady_text"]
+__all__ = ["KEY", "SCRIPT", "TOKENS", "TOKENS_PER_SECOND", "main", "measure", "steady_text"]
 
 STREAMS = 8
 """Calls of one turn that run at once (design.md, 5)."""

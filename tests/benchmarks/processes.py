@@ -18,7 +18,7 @@ import psutil
 
 from tests.benchmarks.script import REQUESTS_VARIABLE, ModelRequestNote, read_notes
 
-__all__ = ["Desk", "Meter", "open_desk"]
+__all__ = ["KEY", "Desk", "Meter", "beside_sandbox", "open_desk"]
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 30.0
@@ -119,6 +119,32 @@ async def open_desk(*, script: str, rate_limits: bool) -> AsyncIterator[Desk]:
         desk = Desk(workspace["page_url"], team_id, bot_id, app_meter, sandbox_meter, model_meter, folder)
         await _ready(desk, app)
         yield desk
+
+
+@contextlib.asynccontextmanager
+async def beside_sandbox(
+    module: str, *arguments: str, variables: dict[str, str], folder: Path, ready: str
+) -> AsyncIterator[Meter]:
+    """A module as a process whose workspace runs in this one; it is up once its output, in ``app.log`` of
+    ``folder``, holds ``ready``.
+    """
+    path = folder / "app.log"
+    async with contextlib.AsyncExitStack() as stack:
+        log = stack.enter_context(path.open("wb"))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, *arguments),
+            cwd=folder,
+            env=_environment(variables),
+            stdout=log,
+            stderr=log,
+        )
+        stack.push_async_callback(_end, process)
+        async with asyncio.timeout(READY_SECONDS):
+            while ready not in path.read_text():
+                if process.returncode is not None:
+                    raise RuntimeError(f"{module} did not start: {path.read_text()}")
+                await asyncio.sleep(0.05)
+        yield Meter(module, psutil.Process(process.pid))
 
 
 async def _start(

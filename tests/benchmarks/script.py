@@ -5,6 +5,7 @@ The file tells when each call began and how many tokens it got, which the server
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -15,7 +16,14 @@ from pathlib import Path
 from tests.support import seed_script
 from tests.support.model_replies import ModelRequest, Reply, Script, text_and_ending, usage_of
 
-__all__ = ["REQUESTS_VARIABLE", "ModelRequestNote", "answer", "answer_with_two_repairs", "read_notes"]
+__all__ = [
+    "REQUESTS_VARIABLE",
+    "ModelRequestNote",
+    "answer",
+    "answer_with_two_repairs",
+    "plain_or_seed",
+    "read_notes",
+]
 
 REQUESTS_VARIABLE = "BENCHMARK_REQUESTS_FILE"
 """Environment variable with the file to write to."""
@@ -41,6 +49,20 @@ def answer(request: ModelRequest) -> Reply:
 def answer_with_two_repairs(request: ModelRequest) -> Reply:
     """See ``seed_script.answer_with_two_repairs``."""
     return _noted(request, seed_script.answer_with_two_repairs)
+
+
+def plain_or_seed(request: ModelRequest) -> Reply:
+    """Plain text of the length that the question asks for (``1000 characters, please``), as the plain way
+    asks it; else the seed's answer.
+    """
+    if wanted := re.search(r"(\d+) characters, please", request.instruction):
+        size = int(wanted[1])
+        lines = (f"Sentence {number} says who acts, why, and what follows." for number in itertools.count(1))
+        text = ""
+        while len(text) < size:
+            text = f"{text}{next(lines)}\n\n"
+        return Reply(text[:size])
+    return seed_script.answer(request)
 
 
 def read_notes(path: Path) -> list[ModelRequestNote]:

@@ -30,6 +30,8 @@ class Thread:
     others: list[str] = field(default_factory=list)
     """Card and footer, by ts."""
     card_at: float | None = None
+    first_text_at: float | None = None
+    """The first text of an answer, checked or not."""
     heading_at: float | None = None
     """The opening line and the heading of section 1."""
     sentence_at: float | None = None
@@ -75,6 +77,8 @@ class Thread:
 
     def _text_changed(self, at: float) -> None:
         self.text_at = at
+        if self.first_text_at is None and any(self.texts.values()):
+            self.first_text_at = at
         if self.sentence_at is None:
             _, heading, below = next(iter(self.texts.values())).partition("## 1. ")
             if heading and self.heading_at is None:
