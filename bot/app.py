@@ -27,12 +27,13 @@ from bot.model_stack import DemoModel, ModelStack, NotConfiguredError, model_sta
 from bot.prices import load_prices
 from bot.retrying import RetryPolicy
 from bot.settings import Settings
-from bot.slack.api import slack_session
+from bot.slack.api import SlackApi, slack_session
 from bot.slack.limits import WriterLimits, slack_budgets
 from bot.slack_app import SharedParts, SlackApp, SlackPace, identify, open_slack_app
 from bot.store.admission_store import AdmissionStore
 from bot.store.connection import open_redis
 from bot.store.embedded import EmbeddedStore
+from bot.store.governor import Governor
 from bot.store.model_governor import SharedPause
 from bot.transports import HttpApp, HttpTransport, SocketTransport, Transport, bolt_app
 from handlers.registration import register
@@ -236,7 +237,14 @@ def _transports(apps: Sequence[SlackApp], shared: SharedParts) -> Iterator[Trans
         )
         register(bolt, app.reception)
         if config.app_token is not None:
-            yield SocketTransport(bolt, config.app_token.get_secret_value(), client)
+            opener = SlackApi(
+                config.app_token.get_secret_value(),
+                Governor(shared.redis, app.identity.key, app.identity.team_id, shared.pace.budgets),
+                shared.session,
+                base_url=settings.slack_api_url,
+                limits=shared.pace.limits,
+            )
+            yield SocketTransport(bolt, opener, client, connections=settings.slack_sockets)
         else:
             over_http.append(HttpApp(bolt, secret, config.app_id or app.identity.app_id))
     if over_http:

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import structlog
 
@@ -30,6 +31,10 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.9
 """Longest wait for Slack's word on a person: with admission and queue it stays near the 3 seconds of an ack;
 Slack delivers an event again that had to wait longer."""
+
+CALL_SECONDS = 10.0
+"""Longest time that one call for a person may take, other askers waiting or not: Slack delivers again at
+once and after a minute, and then the answer is there."""
 
 REMEMBERED_SECONDS = 600
 """How long we believe it: somebody made a guest is one to us ten minutes later."""
@@ -70,6 +75,7 @@ class Doorkeeper:
         # Where Slack did not say what is granted, it is tried.
         self._may_look = not scopes or PEOPLE_SCOPE in scopes
         self._people: OrderedDict[str, tuple[float, Person]] = OrderedDict()
+        self._calls: dict[str, asyncio.Task[Person | None]] = {}
 
     async def turned_away(
         self, user_id: str, *, user_team_id: str, team_id: str, channel: str
@@ -110,8 +116,19 @@ class Doorkeeper:
             return known[1]
         if not self._may_look:
             return None
+        call = self._calls.get(user_id)
+        if call is None:
+            call = asyncio.create_task(self._ask(user_id), name="who is that")
+            self._calls[user_id] = call
+            call.add_done_callback(partial(self._asked, user_id))
+        async with asyncio.timeout(LOOK_SECONDS):
+            # Whoever gives up leaves the call to the others, and to the event's next delivery.
+            return await asyncio.shield(call)
+
+    async def _ask(self, user_id: str) -> Person | None:
+        """One call for all who want to know this person now: a flood of mentions is often one person's."""
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(CALL_SECONDS):
                 person = await self._ways_in.person(user_id)
         except _NO_WORD:
             raise
@@ -123,3 +140,8 @@ class Doorkeeper:
         while len(self._people) > MOST_REMEMBERED:
             self._people.popitem(last=False)
         return person
+
+    def _asked(self, user_id: str, call: asyncio.Task[Person | None]) -> None:
+        del self._calls[user_id]
+        if not call.cancelled() and (error := call.exception()) is not None:
+            log.warning("person.not_told", error=type(error).__name__)

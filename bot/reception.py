@@ -26,7 +26,6 @@ from bot.slack.forms import FormPreset, assess_form
 from bot.slack.private_words import PrivateWords
 from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
-from bot.store.errors import StoreError
 from bot.store.stored_turns import Claimed
 from bot.store.thread_store import ThreadStore, address_of
 from bot.store.turn_store import TurnStore
@@ -86,7 +85,7 @@ class Reception:
                 verdict = await self.admission.admit(turn, pressed=pressed_by is not None)
                 if not isinstance(verdict, Refused):
                     if await self.queue.enqueue(turn) is Claimed.NEW:
-                        await self._give_receipt(turn)
+                        self._give_receipt(turn)
                     return
                 notice = refusal_notice(verdict, self.admission.store.policy)
             await self.whisper(
@@ -197,21 +196,10 @@ class Reception:
         """A line in the log about what Slack refused."""
         log.warning(event, method=error.method, code=error.code)
 
-    async def _give_receipt(self, turn: Turn) -> None:
+    def _give_receipt(self, turn: Turn) -> None:
         persona = self.desk.by_code(turn.persona)
-        if persona is None:
-            return
-        try:
-            running = await self.store.running(turn.team_id, turn.channel, turn.thread_ts)
-            await self.receipts.announce(
-                turn,
-                behind_another=running is not None and running != turn.turn_id,
-                username=persona.display_name,
-                icon_emoji=persona.icon_emoji,
-            )
-        except StoreError as error:
-            # The turn is taken, whatever became of its receipt.
-            log.warning("receipt.not_shown", turn_id=turn.turn_id, error=type(error).__name__)
+        if persona is not None:
+            self.receipts.announce(turn, username=persona.display_name, icon_emoji=persona.icon_emoji)
 
     async def ask_anew(self, turn_id: str, *, user_id: str) -> bool:
         """Ask a stored question once more, as a turn of its own; False where it is forgotten.

@@ -126,6 +126,11 @@ class Settings(BaseSettings):
     slack_window_seconds: Annotated[float, Ge(1), Le(600)] = Field(
         default=60, description="Window in which Slack counts calls; its tiers are calls a minute."
     )
+    slack_sockets: Annotated[int, Ge(1), Le(10)] = Field(
+        default=2,
+        description="Socket Mode connections of each app in each process. Slack allows an app ten in all: "
+        "set 1 for more than five replicas.",
+    )
     http_host: str = Field(
         default="0.0.0.0",  # noqa: S104  every interface: in a container loopback reaches nobody
         description="Address to listen on in HTTP mode; every interface, as containers need. "

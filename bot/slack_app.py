@@ -4,6 +4,7 @@ and share everything that is not Slack's.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -47,6 +48,9 @@ from personas.desk import Desk
 __all__ = ["SharedParts", "SlackApp", "SlackPace", "identify", "open_slack_app"]
 
 log = structlog.get_logger()
+
+TOKEN_DIGITS = 16
+"""Hexadecimal digits of a token's SHA-256 that tell it from others; the token cannot be had from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,12 @@ class SlackApp:
 
 async def identify(shared: SharedParts, config: SlackAppConfig) -> AppIdentity:
     """Who the app's token speaks for. Raises ``NotConfiguredError`` where that is another app."""
-    # Who we are decides which rate budget we share, so it is asked before there is one.
-    unknown = Governor(shared.redis, "unknown", "unknown", {})
+    token = config.bot_token.get_secret_value()
+    # Which app and workspace that is, is the question: until then replicas share the budget of the token.
+    whoever = f"token-{hashlib.sha256(token.encode()).hexdigest()[:TOKEN_DIGITS]}"
     api = SlackApi(
-        config.bot_token.get_secret_value(),
-        unknown,
+        token,
+        Governor(shared.redis, whoever, "unknown", shared.pace.budgets),
         shared.session,
         base_url=shared.settings.slack_api_url,
     )
@@ -177,7 +182,7 @@ async def open_slack_app(
             written=shared.briefings_written,
         )
     )
-    receipts = Receipts(api)
+    receipts = Receipts(api, store.running)
     stack.push_async_callback(receipts.aclose)
     reception = Reception(
         app_id=identity.key,

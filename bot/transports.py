@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.async_context import AsyncBoltContext
@@ -23,10 +24,12 @@ from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.api import AppIdentity
+from bot.errors import CountryAgentsError
+from bot.slack.api import AppIdentity, SlackApi, quiet_logger
 
 __all__ = ["EVENTS_PATH", "HttpApp", "HttpTransport", "SocketTransport", "Transport", "bolt_app"]
 
@@ -37,6 +40,15 @@ BODY_BYTES = 1024 * 1024
 """Bytes: Slack's largest payloads (views) stay under 250 kB."""
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,15}")
 """Unix seconds, as Slack signs them."""
+PING_SECONDS = 10.0
+"""Seconds between two pings of a Socket Mode connection; one that is silent for four of them is replaced
+(Bolt's own value)."""
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at whether a connection was lost: Slack delivers again what came meanwhile, at
+once if there is another connection."""
+SURPLUS_SECONDS = 60.0
+"""Seconds until a connection is tried again of which Slack said that the app has too many (ten): until
+another replica has ended."""
 STOP_SECONDS = 3.0
 """Seconds that events being taken may still need when the program ends: Slack's own limit for an ack."""
 
@@ -91,46 +103,84 @@ def _without_slack_variables() -> Iterator[None]:
 
 
 class SocketTransport:
-    """Socket Mode: a WebSocket that we open."""
+    """Socket Mode: WebSockets that we open. Slack gives each event to one of them: of two, one is there while
+    the other is renewed, as Slack demands every few hours.
+    """
 
-    def __init__(self, app: AsyncApp, app_token: str, client: AsyncWebClient) -> None:
-        self._handler = _ConcurrentSocketHandler(app, app_token, web_client=client)
+    def __init__(self, app: AsyncApp, api: SlackApi, client: AsyncWebClient, *, connections: int = 1) -> None:
+        """``api``: speaks with the app-level token. ``client``: what Bolt's handlers get."""
+        self._app = app
+        self._sockets = [_Socket(api, client) for _ in range(connections)]
+        for each in self._sockets:
+            each.socket_mode_request_listeners.append(self._begin)
+        self._taking: set[asyncio.Task[None]] = set()
+        self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect; reconnects by itself from then on."""
-        await self._handler.connect_async()  # type: ignore[no-untyped-call]
-        log.info("transport.connected", transport="socket")
+        await asyncio.gather(*(each.connect() for each in self._sockets))  # type: ignore[no-untyped-call]
+        self._watchers = [asyncio.create_task(each.stay_connected()) for each in self._sockets]
+        log.info("transport.connected", transport="socket", connections=len(self._sockets))
 
     async def aclose(self) -> None:
         """Disconnect, after the events being taken."""
-        await self._handler.finish()
-        await self._handler.close_async()  # type: ignore[no-untyped-call]
+        for watcher in self._watchers:
+            watcher.cancel()
+        if self._taking:
+            await asyncio.wait(self._taking, timeout=STOP_SECONDS)
+        await asyncio.gather(*(each.close() for each in self._sockets))  # type: ignore[no-untyped-call]
 
-
-class _ConcurrentSocketHandler(AsyncSocketModeHandler):
-    """Bolt's handler works one envelope after the other: a slow one would delay every ack behind it."""
-
-    def __init__(self, app: AsyncApp, app_token: str, *, web_client: AsyncWebClient) -> None:
-        super().__init__(app, app_token, web_client=web_client)
-        self._taking: set[asyncio.Task[None]] = set()
-
-    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
-        """Take an envelope in a task of its own."""
-        task = asyncio.create_task(self._take(client, req))
+    async def _begin(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        """Take an envelope in a task of its own: a slow one must not delay the acks behind it."""
+        task = asyncio.create_task(self._take(client, request))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
 
-    async def _take(self, client: SocketModeClient, req: SocketModeRequest) -> None:
+    async def _take(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        started = time.time()
         try:
-            await super().handle(client, req)
+            response = await run_async_bolt_app(self._app, request)
+            await send_async_response(client, request, response, started)
         except (aiohttp.ClientError, OSError) as error:
             # The connection went with the ack: Slack delivers the event again, and it is taken once.
-            log.warning("ack.not_sent", type=req.type, error=type(error).__name__)
+            log.warning("ack.not_sent", type=request.type, error=type(error).__name__)
 
-    async def finish(self) -> None:
-        """Wait for the envelopes being taken."""
-        if self._taking:
-            await asyncio.wait(self._taking, timeout=STOP_SECONDS)
+
+class _Socket(SocketModeClient):
+    """One connection. The SDK's client, but it asks for its address through the governor, notices a lost
+    connection sooner, and does not storm Slack where there are too many.
+    """
+
+    def __init__(self, api: SlackApi, client: AsyncWebClient) -> None:
+        super().__init__(app_token="", web_client=client, ping_interval=PING_SECONDS, logger=quiet_logger())
+        self._api = api
+        self._not_before = 0.0
+
+    async def issue_new_wss_url(self) -> str:
+        """apps.connections.open, paced with those of all replicas. Without Redis there is no connection: no
+        event could be taken.
+        """
+        await asyncio.sleep(max(self._not_before - time.monotonic(), 0.0))
+        response = await self._api.call("apps.connections.open", {}, repeatable=True)
+        return str(response.data["url"])
+
+    async def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
+        """Wait before the next try where Slack has as many connections of the app as it allows."""
+        if message.get("type") == "disconnect" and message.get("reason") == "too_many_websockets":
+            log.warning("socket.too_many", again_in_seconds=SURPLUS_SECONDS)
+            self._not_before = time.monotonic() + SURPLUS_SECONDS
+        await super().run_message_listeners(message, raw_message)
+
+    async def stay_connected(self) -> None:
+        """Connect again whenever the connection is lost, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if not await self.is_connected():
+                    log.info("socket.reconnects")
+                    await self.connect_to_new_endpoint()
+            except (CountryAgentsError, aiohttp.ClientError, OSError) as error:
+                log.warning("socket.not_connected", error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,9 +200,9 @@ class Sandbox:
         """Send Slack's disconnect message to all sockets of an app."""
         await self.sockets.refresh(self.workspace.app(app_id).app_id)
 
-    def cut_sockets(self, app_id: str | None = None) -> None:
-        """Cut all sockets of an app."""
-        self.sockets.cut(self.workspace.app(app_id).app_id)
+    def cut_sockets(self, app_id: str | None = None, *, most: int | None = None) -> None:
+        """Cut all sockets of an app, or the oldest ``most``."""
+        self.sockets.cut(self.workspace.app(app_id).app_id, most)
 
 
 def _listen(port: int) -> socket.socket:

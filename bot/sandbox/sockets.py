@@ -151,9 +151,9 @@ class SocketHub:
             )
             asyncio.get_running_loop().call_later(_REFRESH_GRACE_SECONDS, _cut, connection)
 
-    def cut(self, app_id: str) -> None:
-        """Cut every connection of an app without a word."""
-        for connection in list(self._connections[app_id]):
+    def cut(self, app_id: str, most: int | None = None) -> None:
+        """Cut the connections of an app without a word: all, or the oldest ``most``."""
+        for connection in self._connections[app_id][:most]:
             connection.retiring = True
             _cut(connection)
 

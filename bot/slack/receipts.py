@@ -7,6 +7,7 @@ has no such limit. A lone question gets none: its card is there sooner than anyb
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -14,7 +15,7 @@ from bot.errors import CountryAgentsError
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackRefusedError
 from bot.slack.limits import RECEIPT_AFTER_SECONDS
-from bot.turns import Turn
+from bot.turns import ChannelId, TeamId, Turn
 
 __all__ = ["QUEUED_STATUS", "Receipts"]
 
@@ -30,41 +31,51 @@ CLOSE_SECONDS = 2.0
 """Longest wait at the program's end for receipts under way; they are not owed to anybody."""
 
 
+Running = Callable[[TeamId, ChannelId, str], Awaitable[str | None]]
+"""Id of the turn that is being answered in a thread (its root's ts), or None."""
+
+
 class Receipts:
-    """Shows receipts in tasks of its own: a handler's ack does not wait for them, and a failure is only
+    """Shows receipts in tasks of its own: a handler's ack waits for nothing of them, and a failure is only
     logged.
     """
 
-    def __init__(self, api: SlackApi) -> None:
+    def __init__(self, api: SlackApi, running: Running) -> None:
         self._api = api
+        self._running = running
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def announce(self, turn: Turn, *, behind_another: bool, username: str, icon_emoji: str) -> None:
-        """A turn was taken: its card keeps its place in the channel, and where the card has to wait
-        (``behind_another``: for an answer in its thread) the question gets its receipt.
-
-        Raises ``StoreUnavailableError``.
+    def announce(self, turn: Turn, *, username: str, icon_emoji: str) -> None:
+        """A turn was taken: its card keeps its place in the channel, and where the card has to wait, for its
+        turn there or for an answer in its thread, the question gets its receipt.
         """
-        wait_seconds = await self._api.announce_card(channel=turn.channel, asked_at=turn.asked_at)
-        if wait_seconds < RECEIPT_AFTER_SECONDS and not behind_another:
-            return
-        task = asyncio.create_task(self._show(turn, username, icon_emoji), name=f"receipt of {turn.turn_id}")
+        task = asyncio.create_task(
+            self._announce(turn, username, icon_emoji), name=f"receipt of {turn.turn_id}"
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _show(self, turn: Turn, username: str, icon_emoji: str) -> None:
+    async def _announce(self, turn: Turn, username: str, icon_emoji: str) -> None:
         try:
-            if await self._react(turn):
-                return
-            await self._api.set_status(
-                channel=turn.channel,
-                thread_ts=turn.thread_ts,
-                status=QUEUED_STATUS,
-                username=username,
-                icon_emoji=icon_emoji,
-            )
+            wait_seconds = await self._api.announce_card(channel=turn.channel, asked_at=turn.asked_at)
+            if wait_seconds < RECEIPT_AFTER_SECONDS:
+                running = await self._running(turn.team_id, turn.channel, turn.thread_ts)
+                if running in {None, turn.turn_id}:
+                    return
+            await self._show(turn, username, icon_emoji)
         except CountryAgentsError as error:
             log.info("receipt.not_shown", turn_id=turn.turn_id, error=type(error).__name__)
+
+    async def _show(self, turn: Turn, username: str, icon_emoji: str) -> None:
+        if await self._react(turn):
+            return
+        await self._api.set_status(
+            channel=turn.channel,
+            thread_ts=turn.thread_ts,
+            status=QUEUED_STATUS,
+            username=username,
+            icon_emoji=icon_emoji,
+        )
 
     async def _react(self, turn: Turn) -> bool:
         if not await self._api.free_now("reactions.add"):

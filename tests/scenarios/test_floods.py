@@ -49,6 +49,8 @@ async def test_each_of_a_flood_of_mentions_is_seen_at_once_and_gets_its_card_in_
             for message in (desk.sandbox.workspace.channels[CHANNEL].messages[ts] for ts in seen)
         ] == [{"eyes": ["U0AGENTS"]}] * REACTIONS
         assert not [call.method for call in desk.sandbox.calls if call.status == 429]
+        # No ack of one person's flood waits for more than one look at who that is.
+        assert len(desk.calls("users.info")) == 1
 
 
 async def test_a_lone_mention_gets_its_card_and_no_reaction(valkey: RealValkey) -> None:

@@ -349,6 +349,7 @@ def settings_for(
         "model": "scripted",
         "model_retry_seconds": 3,
         "lease_seconds": 2,
+        "slack_sockets": 1,  # tests count connections to see that a process is there
         "log_level": "INFO",
         "web_search": "off",
         "search_terms": False,

@@ -87,7 +87,7 @@ async def open_reception(
             ways_in=WaysIn(api),
             words=PrivateWords(session),
             pane=AgentPane.of(identity, WaysIn(api), PERSONAS),
-            receipts=Receipts(api),
+            receipts=Receipts(api, store.running),
             queue=queue,
             store=store,
             admission=admission,
