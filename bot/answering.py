@@ -40,6 +40,7 @@ from bot.slack import cards
 from bot.slack.admission_notices import position_line
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackGoneError, StoppedByUserError
+from bot.slack.export_notices import export_menu
 from bot.slack.thread_search import Sender, ThreadPlace
 from bot.slack.thread_writer import ThreadWriter
 from bot.store.stored_turns import Outcome
@@ -226,7 +227,9 @@ class _Answer:
                     await self._take(event)
         if report is None:
             raise RuntimeError("the engine ended without its last event")
-        footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links)
+        # A follow-up goes on from an assessment, and that one has its own menu.
+        menu = export_menu(run.turn.turn_id) if self.context.earlier is None else None
+        footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links, menu=menu)
         delivered = await self.writer.finish(footer)
         self.shown = replace(self.shown, banners=report.banners)
         await self.writer.update_card(self.card(check_line=report.check_line))

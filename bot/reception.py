@@ -14,6 +14,7 @@ import structlog
 from bot.admission import Admission, Refused
 from bot.briefings.office import BriefingOffice
 from bot.doorkeeper import Doorkeeper
+from bot.exporting import Exports, Wish
 from bot.home import HomeTab
 from bot.jobs import Queue
 from bot.pane import AgentPane
@@ -22,6 +23,7 @@ from bot.slack.admission_notices import refusal_notice
 from bot.slack.api import SlackApi
 from bot.slack.cards import Message, Notice
 from bot.slack.errors import SlackError
+from bot.slack.export_notices import too_old_notice
 from bot.slack.forms import FormPreset, assess_form
 from bot.slack.private_words import PrivateWords
 from bot.slack.receipts import Receipts
@@ -69,6 +71,7 @@ class Reception:
     """Bot users of all our apps: they never answer each other."""
     door: Doorkeeper
     threads: ThreadStore
+    exports: Exports
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
         """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a
@@ -244,6 +247,20 @@ class Reception:
         """Stop a turn; nothing happens where it is over."""
         stopped = await self.store.stop(turn_id, user_id)
         log.info("stop.pressed", turn_id=turn_id, running=stopped)
+
+    async def export(self, turn_id: str, wish: Wish, *, team_id: str, user_id: str) -> Notice | None:
+        """Begin to put a turn's assessment into its thread as a file; where that cannot be, what to tell the
+        person. Raises ``StoreError``, ``SlackError`` or ``TimeoutError``.
+        """
+        why = await self.door.turned_away(user_id, user_team_id="", team_id=team_id, channel=wish.channel)
+        if why is not None:
+            return asking_notices.unwelcome_notice(why)
+        address = address_of(team_id, wish.channel, wish.thread_ts)
+        record = await self.threads.assessment(address, turn_id)
+        if record is None:
+            return too_old_notice()
+        self.exports.begin(wish, record)
+        return None
 
     async def whisper(
         self,

@@ -34,6 +34,7 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
         "chat:write.customize": "answer under a persona's name and icon",
         "channels:read": "see whether who changes a channel's briefings is in the channel",
         "commands": "offer /assess, /briefing and the message shortcut",
+        "files:write": "put an assessment into its thread as a file, where somebody asks for one",
         "groups:history": "the same as channels:history for private channels the bot is in",
         "groups:read": "the same as channels:read for private channels the bot is in",
         "im:history": "hear what people write to the bot directly",

@@ -22,6 +22,7 @@ from bot.briefings.open_points import RecordedPoints
 from bot.conversations import Conversations
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
+from bot.exporting import Exports
 from bot.home import HomeTab
 from bot.jobs import Queue, TurnRun, queue_name
 from bot.metering import MeteredModel
@@ -35,6 +36,7 @@ from bot.slack.api import AppIdentity, SlackApi
 from bot.slack.limits import WriterLimits, slack_budgets
 from bot.slack.private_words import PrivateWords
 from bot.slack.receipts import Receipts
+from bot.slack.uploads import Uploads
 from bot.slack.ways_in import WaysIn
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import Redis
@@ -184,6 +186,8 @@ async def open_slack_app(
     )
     receipts = Receipts(api, store.running)
     stack.push_async_callback(receipts.aclose)
+    exports = Exports(Uploads(api, shared.session), words, desk)
+    stack.push_async_callback(exports.aclose)
     reception = Reception(
         app_id=identity.key,
         desk=desk,
@@ -205,6 +209,7 @@ async def open_slack_app(
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,
         threads=threads,
+        exports=exports,
     )
     conversations = Conversations(
         threads,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bot.exporting import Wish
 from bot.reception import Reception
-from bot.slack import cards
+from bot.slack import cards, export_notices
 from handlers.parsing import Action, StopPressed
 
-__all__ = ["ask_edited", "ask_once_more", "stop_stream", "stop_turn"]
+__all__ = ["ask_edited", "ask_once_more", "export_assessment", "stop_stream", "stop_turn"]
 
 
 async def stop_turn(action: Action, reception: Reception) -> None:
@@ -36,6 +37,18 @@ async def ask_edited(action: Action, reception: Reception) -> None:
     await _say_if_forgotten(
         await reception.ask_offered(action.value, user_id=action.user_id), action, reception
     )
+
+
+async def export_assessment(action: Action, reception: Reception) -> None:
+    """A choice in the footer's menu: the assessment as a file."""
+    chosen = export_notices.wanted(action.value)
+    if chosen is None:
+        return
+    kind, turn_id = chosen
+    wish = Wish(kind, action.channel, action.thread_ts, action.response_url)
+    notice = await reception.export(turn_id, wish, team_id=action.team_id, user_id=action.user_id)
+    if notice is not None:
+        await reception.words.try_to_tell(action.response_url, notice)
 
 
 async def _say_if_forgotten(found: bool, action: Action, reception: Reception) -> None:  # noqa: FBT001

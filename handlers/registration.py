@@ -14,12 +14,12 @@ from slack_bolt.response import BoltResponse
 from bot.jobs import QueueUnavailableError
 from bot.reception import Reception
 from bot.scopes import ASSESS_SHORTCUT
-from bot.slack import asking_notices, briefing_form, briefing_notices, cards, forms
+from bot.slack import asking_notices, briefing_form, briefing_notices, cards, export_notices, forms
 from bot.slack.elements import Message
 from bot.slack.errors import SlackError
 from bot.store.errors import StoreError
 from handlers.briefings import choose_in_menu, run_briefing_command, take_briefing_form
-from handlers.buttons import ask_edited, ask_once_more, stop_stream, stop_turn
+from handlers.buttons import ask_edited, ask_once_more, export_assessment, stop_stream, stop_turn
 from handlers.commands import run_command
 from handlers.forms import assess_message, take_form
 from handlers.hearing import listen
@@ -59,6 +59,7 @@ _DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
     cards.STOP_TURN: stop_turn,
     cards.RETRY_TURN: ask_once_more,
     cards.ASK_AGAIN: ask_edited,
+    export_notices.EXPORT: export_assessment,
     asking_notices.JOIN: join_and_ask,
     asking_notices.ASK_HERE: ask_here,
     asking_notices.ASK_DIRECT: answer_directly,

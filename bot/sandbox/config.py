@@ -32,6 +32,7 @@ ALL_SCOPES = (
     "chat:write",
     "chat:write.customize",
     "commands",
+    "files:write",
     "groups:history",
     "groups:read",
     "im:history",

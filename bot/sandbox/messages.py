@@ -60,6 +60,7 @@ class Message:
     stream: Stream | None = None
     replies: list[str] = field(default_factory=list)
     reply_users: list[str] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def is_streaming(self) -> bool:
@@ -114,6 +115,7 @@ class Message:
             "blocks": blocks or None,
             "attachments": self.attachments,
             "metadata": self.metadata if with_metadata else None,
+            "files": self.files or None,
         }
         shown.update((key, value) for key, value in optional.items() if value is not None)
         if self.icon is not None:

@@ -164,6 +164,21 @@ _TABLE = (
     _method("views.open", "t4", "view:j", "trigger_id:s interactivity_pointer:s"),
     _method("views.publish", "t4", "user_id:s view:j", "hash:s interactivity_pointer:s"),
     _method("views.update", "t4", "view:j", "view_id:s external_id:s hash:s"),
+    _method(
+        "files.getUploadURLExternal",
+        "t4",
+        "length:i filename:s",
+        "snippet_type:s alt_txt:s",
+        scopes="files:write",
+        accepts_json=False,
+    ),
+    _method(
+        "files.completeUploadExternal",
+        "t4",
+        "files:j",
+        f"channel_id:s thread_ts:s channels:s initial_comment:s blocks:j {_SENDER}",
+        scopes="files:write",
+    ),
     _method("auth.revoke", "t3", "", "test:b", accepts_json=False),
 )
 

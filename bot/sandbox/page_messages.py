@@ -32,6 +32,7 @@ def page_message(message: Message) -> dict[str, Any]:
         "icon": message.icon,
         "blocks": blocks or None,
         "attachments": message.attachments,
+        "files": message.files,
         "edited": message.edited is not None,
         "streaming": message.is_streaming and stream is not None and not stream.stopped_by_user,
         "ephemeral": message.ephemeral_for is not None,

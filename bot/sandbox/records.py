@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.messages import Message
 
-__all__ = ["CallRecord", "Change", "Delivery", "Ping", "View"]
+__all__ = ["CallRecord", "Change", "Delivery", "Ping", "StoredFile", "View"]
 
 
 @dataclass(slots=True)
@@ -96,6 +97,34 @@ class View:
             "hash": self.hash,
             "root_view_id": self.root_id,
             "previous_view_id": self.previous_id,
+        }
+
+
+@dataclass(slots=True)
+class StoredFile:
+    """A file from the request for an address on. ``data`` is None until it is sent."""
+
+    id: str
+    name: str
+    length: int
+    app_id: str
+    key: str
+    data: bytes | None = None
+    title: str = ""
+    shared_in: str = ""
+
+    def as_api(self, user: str, team_id: str) -> dict[str, Any]:
+        """The file object of messages."""
+        return {
+            "id": self.id,
+            "created": int(time.time()),
+            "name": self.name,
+            "title": self.title or self.name,
+            "size": self.length,
+            "user": user,
+            "user_team": team_id,
+            "mode": "hosted",
+            "is_external": False,
         }
 
 

@@ -13,6 +13,7 @@ from bot.sandbox.config import WorkspaceConfig
 from bot.sandbox.delivery import Dispatcher
 from bot.sandbox.events import EventSource
 from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.file_methods import give_file, take_upload
 from bot.sandbox.interactions import Interactions
 from bot.sandbox.live import LivePages
 from bot.sandbox.messages import Message
@@ -69,6 +70,8 @@ class Sandbox:
         app.router.add_route("*", "/api/{method}", api.answer)
         app.router.add_get("/link/", self.sockets.connect)
         app.router.add_post("/response/{key}", self._take_response)
+        app.router.add_post("/upload/v1/{key}", self._take_upload)
+        app.router.add_get("/files/{id}", self._give_file)
         PageApi(self.workspace, self.people, self.interactions, self._live).add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handle_signals=False)
         await self._runner.setup()
@@ -80,6 +83,12 @@ class Sandbox:
 
     async def _take_response(self, request: web.Request) -> web.Response:
         return await take_response(self.workspace, request)
+
+    async def _take_upload(self, request: web.Request) -> web.Response:
+        return await take_upload(self.workspace, request)
+
+    async def _give_file(self, request: web.Request) -> web.Response:
+        return give_file(self.workspace, request)
 
     async def aclose(self) -> None:
         """Stop deliveries, close connections, free the ports."""

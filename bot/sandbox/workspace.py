@@ -13,7 +13,7 @@ from bot.sandbox.config import AppConfig, ChannelConfig, UserConfig, WorkspaceCo
 from bot.sandbox.errors import SandboxError
 from bot.sandbox.markup import live_pings
 from bot.sandbox.messages import Message
-from bot.sandbox.records import CallRecord, Change, Delivery, Ping, View
+from bot.sandbox.records import CallRecord, Change, Delivery, Ping, StoredFile, View
 from bot.sandbox.triggers import Triggers
 
 __all__ = ["Channel", "Workspace"]
@@ -65,6 +65,7 @@ class Workspace:
         self.bots: dict[str, AppConfig] = {app.bot_user_id: app for app in config.apps}
         self.channels: dict[str, Channel] = {item.id: _channel(item) for item in config.channels}
         self.ephemerals: list[Message] = []
+        self.files: dict[str, StoredFile] = {}
         self.views: dict[str, View] = {}
         self.homes: dict[tuple[str, str], View] = {}
         self.statuses: dict[tuple[str, str], dict[str, Any]] = {}

@@ -113,8 +113,16 @@ def card(
     return Message(fallback(f"{persona_name}: {headline}"), tuple(blocks))
 
 
-def footer(report: Report, turn_id: str, *, allowed_urls: Set[str] = frozenset()) -> Message:
-    """What closes the thread. Links in sources stay only where they are in ``allowed_urls``."""
+def footer(
+    report: Report,
+    turn_id: str,
+    *,
+    allowed_urls: Set[str] = frozenset(),
+    menu: dict[str, Any] | None = None,
+) -> Message:
+    """What closes the thread. Links in sources stay only where they are in ``allowed_urls``; ``menu``: what
+    may be done with the answer.
+    """
     blocks: list[dict[str, Any]] = []
     if report.sources:
         lines: list[str] = []
@@ -135,6 +143,8 @@ def footer(report: Report, turn_id: str, *, allowed_urls: Set[str] = frozenset()
     blocks += [context(line) for line in report.notices[:_NOTICES]]
     if report.problems:
         blocks.append(_retry(turn_id))
+    if menu is not None:
+        blocks.append(menu)
     if not blocks:
         blocks.append(context("End of the answer."))
     return Message(fallback(report.check_line or "End of the answer."), tuple(blocks))

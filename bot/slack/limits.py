@@ -198,6 +198,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("conversations.open", 50, "calls a minute", "tier 3", "method reference"),
     Limit("conversations.info", 50, "calls a minute", "tier 3", "method reference"),
     Limit("users.info", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("files.getUploadURLExternal", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("files.completeUploadExternal", 100, "calls a minute", "tier 4", "method reference"),
     Limit("auth.test", 600, "calls a minute", "special tier: hundreds a minute", "docs, auth.test"),
     Limit("apps.connections.open", 50, "calls a minute", "tier 3", "method reference"),
     Limit("assistant.threads.setStatus", 600, "calls a minute", "special tier", "docs, rate limits"),

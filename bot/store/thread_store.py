@@ -190,6 +190,21 @@ class ThreadStore:
                     log.warning("thread.record_unreadable")
         return found
 
+    async def assessment(self, address: str, turn_id: str) -> AssessmentRecord | None:
+        """One assessment that was given in a thread, with people's words as far as they are kept; ``None``:
+        no longer kept.
+        """
+        keys = self._keys.thread(address)
+        with translated(f"read the assessment of {turn_id}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(keys.assessments, turn_id)
+                pipe.hget(keys.exchanges, turn_id)
+                given, asked = await pipe.execute()
+        if given is None:
+            return None
+        memory = self._memory({}, {turn_id: asked} if asked else {}, {turn_id: given})
+        return memory.assessments[0].record if memory.assessments else None
+
     async def forget(self, address: str) -> bool:
         """Remove all that is kept of a thread and its turns, at once; False where there was nothing. A turn
         that is being answered ends: its record is gone.

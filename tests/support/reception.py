@@ -12,6 +12,7 @@ from bot.app import engine_of, policy_of
 from bot.briefing_stack import Surroundings, briefings_of
 from bot.briefings.open_points import RecordedPoints
 from bot.doorkeeper import Doorkeeper, DoorPolicy
+from bot.exporting import Exports
 from bot.home import HomeTab
 from bot.jobs import Queue
 from bot.pane import AgentPane
@@ -22,6 +23,7 @@ from bot.settings import Settings
 from bot.slack.api import SlackApi, slack_session
 from bot.slack.private_words import PrivateWords
 from bot.slack.receipts import Receipts
+from bot.slack.uploads import Uploads
 from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
 from bot.store.briefing_store import BriefingStore
@@ -81,6 +83,7 @@ async def open_reception(
             bot_name=identity.bot_user,
             colleagues=frozenset({BOT}),
             threads=threads,
+            exports=Exports(Uploads(api, session), PrivateWords(session), PERSONAS),
             door=Doorkeeper(WaysIn(api), door or DoorPolicy(strangers=True), scopes=identity.scopes),
             bound=bound,
             api=api,

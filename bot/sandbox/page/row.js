@@ -151,6 +151,9 @@ export class MessageRow {
     parts.push(...renderBlocks(blocks, ctx));
     if (!parts.length && message.text) parts.push(...renderMrkdwn(message.text));
     parts.push(...(message.attachments ?? []).map((attachment) => renderAttachment(attachment, ctx)));
+    parts.push(...(message.files ?? []).map((file) =>
+      h("a", { class: "line", href: `/files/${file.id}`, download: file.name, data: { testid: "file" },
+        text: `📎 ${file.title} · ${Math.ceil(file.size / 1000)} kB` })));
     if (message.edited) {
       const mark = h("span", { class: "edited", text: " (edited)" });
       if (parts.at(-1)?.classList?.contains("line")) parts.at(-1).append(mark);

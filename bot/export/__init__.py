@@ -1,0 +1,1 @@
+"""An assessment as a file: Markdown, Word and PDF, with every script's letters inside."""
