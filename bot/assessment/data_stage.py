@@ -40,6 +40,11 @@ ATTEMPTS = 2
 PREMISE = "premise"
 """Checkpoint of the plan's head."""
 
+GIVEN_UP = "given_up"
+"""In the checkpoint of a call that failed for good: the sentence on why. Another run does without it, too:
+text that is on screen would move if the data came after all.
+"""
+
 _T = TypeVar("_T")
 
 
@@ -225,7 +230,11 @@ class DataStage:
         except ModelConfigurationError:
             raise
         except ModelError as error:
-            run.problems.append(f"The {title} is missing. {error.user_message}")
+            data = {GIVEN_UP: error.user_message}
+            run.checkpoint(name, data)
+            run.settled(name)
+        if reason := data.get(GIVEN_UP):
+            run.problems.append(f"The {title} is missing. {reason}")
             return {}
         if not data:
             run.problems.append(f"The {title} could not be read and is missing.")

@@ -48,15 +48,25 @@ class SectionStage:
 
     def checkpoint(self, draft: Draft) -> None:
         """Keep a draft as far as it is."""
-        units = [[unit.kind.value, unit.text] for unit in draft.units]
-        self._run.checkpoint(f"section-{draft.spec.key}", {"units": units, "complete": draft.complete})
+        kept: dict[str, Any] = {
+            "units": [[unit.kind.value, unit.text] for unit in draft.units],
+            "complete": draft.complete,
+        }
+        if draft.problem:
+            kept["problem"] = draft.problem
+        self._run.checkpoint(f"section-{draft.spec.key}", kept)
 
     def _draft(self, spec: SectionSpec) -> Draft:
         stored = self._run.checkpoints.get(f"section-{spec.key}")
         if stored is None:
             return Draft(spec, complete=not spec.words)
         units = [Unit(Kind(kind), text) for kind, text in stored["units"]]
-        return Draft(spec, units, complete=bool(stored["complete"]))
+        draft = Draft(spec, units, complete=bool(stored["complete"]))
+        if problem := str(stored.get("problem", "")):
+            # Given up by an earlier run: what was shown after it would move if it were written after all.
+            self._run.problems.append(problem)
+            draft.finish(problem)
+        return draft
 
     async def _write(self, spec: SectionSpec) -> None:
         """Write one section. What only this section suffers stays with it; anything else ends the run."""
@@ -148,6 +158,7 @@ class SectionStage:
         problem = f"Section {draft.spec.key} {part}. {error.user_message}"
         self._run.problems.append(problem)
         draft.finish(problem)
+        self.checkpoint(draft)
         self._run.settled(f"section-{draft.spec.key}")
 
 

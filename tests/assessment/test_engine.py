@@ -216,6 +216,17 @@ async def test_a_failing_data_call_leaves_its_blocks_out(name: str) -> None:
     assert assessment.text.endswith("Three Corporate")
 
 
+@pytest.mark.parametrize("name", ["section-3", "outlook", "watch"])
+async def test_what_failed_for_good_stays_so_for_another_run(name: str) -> None:
+    """Whoever takes the turn over renders the same text: what is on screen after the gap does not move."""
+    failed = await assess(failing(name, ModelRefusedError("no")))
+    model = ScriptedModel(seed_answer)
+    resumed = await assess(model, checkpoints=failed.checkpoints)
+    assert resumed.text == failed.text
+    assert resumed.report.problems == failed.report.problems != ()
+    assert model.calls == []
+
+
 @pytest.mark.parametrize("error", [ModelRefusedError("no"), ModelBrokenError("cut")])
 async def test_without_a_plan_there_is_no_assessment(error: Exception) -> None:
     """The error is raised as it is, for the person to read."""

@@ -7,6 +7,7 @@ from collections import Counter
 
 from bot.store.stored_turns import Outcome
 from tests.faults.case import Case
+from tests.faults.stages import QUEUE
 from tests.support.desk import bare, buttons_of, kind_of, shown_text, words_of
 
 __all__ = ["COMPLETE", "GONE", "STOPPED", "STOPPED_OR_COMPLETE", "TOLD", "assert_ended"]
@@ -49,8 +50,11 @@ async def assert_ended(case: Case, ending: str, *, exact: bool = True) -> None:
     if ending == COMPLETE:
         assert stored.state == Outcome.ANSWERED
         assert buttons_of(footers[0]) == []
-        assert re.findall(r"^## (\d)\. ", text, re.MULTILINE) == list("12345678")
+        assert text
         assert bare(text) == bare(document)
+        if case.stage.name == QUEUE:
+            return  # it waited behind its thread's first question, and is a follow-up of that
+        assert re.findall(r"^## (\d)\. ", text, re.MULTILINE) == list("12345678")
         if exact:
             assert bare(document) == bare(await case.world.clean_document(case.ts))
     elif ending == TOLD:
