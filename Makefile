@@ -6,6 +6,8 @@ export PYTHON
 BIN := .venv/bin
 # Test processes: most tests wait for sockets and servers, so more than the two cores of a small machine.
 WORKERS ?= 4
+# Worlds of the fault table: each has two replicas and eight turns at work, and keeps a core busy.
+FAULT_WORKERS ?= 2
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .SUFFIXES:
@@ -25,7 +27,11 @@ test: dev ## All tests, through real HTTP, WebSocket, Valkey and a browser; ARGS
 
 .PHONY: faults
 faults: dev ## Every fault at every stage of a turn: processes killed, Slack, model and Redis failing
-	@$(BIN)/python -m pytest -n $(WORKERS) -m fault_table tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -n $(FAULT_WORKERS) -m fault_table tests/faults $(ARGS)
+
+.PHONY: soak
+soak: dev ## Ten minutes of random faults, and four replicas killed at random under fifty turns
+	@$(BIN)/python -m pytest -m soak tests/faults $(ARGS)
 
 .PHONY: lint
 lint: dev ## Rules, format and types

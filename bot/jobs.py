@@ -62,7 +62,9 @@ EXECUTION_SECONDS = 15 * 60
 """How long docket remembers a job that ended: for inspection only, our own markers prevent repetition."""
 
 MAX_ATTEMPTS = 5
-"""Attempts before a turn is parked: a turn that killed its worker five times would kill the sixth."""
+"""Attempts at one and the same step before a turn is parked: what killed its worker five times would kill the
+sixth. A run that finishes a step (a checkpoint no run had) counts as the first: machines die, too.
+"""
 
 RETRY_BASE_SECONDS = 1.0
 """Pause after a first failed attempt; doubled after each further one."""

@@ -1,4 +1,4 @@
-"""What every test shares: no settings from outside, and no browser test skipped where it counts."""
+"""What every test shares: no settings from outside, and no test skipped where it counts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Under ``CI=true`` a skipped browser test is a failure: a check nobody sees missing is none."""
+    """Under ``CI=true`` a skipped browser, model or fault test is a failure: a check nobody sees missing is
+    none.
+    """
     report = yield
-    if report.skipped and os.environ.get("CI") == "true" and item.get_closest_marker("browser"):
+    counts = "faults" in item.path.parts or any(map(item.get_closest_marker, ("browser", "local_model")))
+    if report.skipped and os.environ.get("CI") == "true" and counts:
         report.outcome = "failed"
         report.longrepr = f"skipped under CI: {report.longrepr}"
     return report

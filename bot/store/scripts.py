@@ -72,7 +72,9 @@ return {fence, attempt, redis.call('STRLEN', KEYS[3])}
 CHECKPOINT = """
 -- KEYS record, checkpoints; ARGV fence, TTL, checkpoint key, JSON. Returns 1, or 0 when fenced.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+if redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) == 1 then -- a step further than any run before
+  redis.call('HSET', KEYS[1], 'attempts', 1)
+end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1

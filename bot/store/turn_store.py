@@ -246,7 +246,9 @@ class TurnStore:
         return None if data is None else Turn.from_json(orjson.loads(data))
 
     async def save_checkpoint(self, lease: Lease, key: str, data: Mapping[str, Any]) -> None:
-        """Keep JSON-able work that must not be paid for twice; the same key again replaces it."""
+        """Keep JSON-able work that must not be paid for twice; the same key again replaces it. With a new key
+        the turn has come further than before, and its attempts count from this one.
+        """
         turn_id = lease.turn_id
         with translated(f"checkpoint {key} of turn {turn_id}"):
             owned = await self._checkpoint(

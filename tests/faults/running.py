@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from tests.faults.case import Case
 from tests.faults.endings import assert_ended
 from tests.faults.stages import ACK
+from tests.faults.strikes import ActOnAll
 from tests.faults.table import Cell
 from tests.faults.world import CHANNELS, World
 
 __all__ = ["Outcome", "run_cells"]
+
+AT_ONCE = 8
+"""Turns at work side by side in one world: more keep two cores so busy that the machine, not the fault, sets
+the times.
+"""
 
 
 @dataclass
@@ -33,36 +39,50 @@ class Outcome:
 
 
 async def run_cells(world: World, cells: Sequence[Cell]) -> list[Outcome]:
-    """Bring a turn to each cell's stage, let it happen to all of them, and look at every end.
+    """Bring a turn to each cell's stage, let it happen to it, and look at every end.
 
-    Cells that strike the whole world must have the same fault.
+    A fault of one turn happens as soon as this turn is at its stage: what is held for long fails by itself.
+    Cells that strike the whole world must have the same fault; it strikes when all turns are at their stages.
     """
     run = [Outcome(cell, _case(world, cell, channel)) for cell, channel in zip(cells, CHANNELS, strict=False)]
     assert len(run) == len(cells)
-    begun = [_all(run, lambda each: each.case.begin())]
-    if cells[0].strike.family == "process":
-        begun.append(world.start())  # who is to go on; it is there when the turns are taken already
-    await asyncio.gather(*begun)
-    common = {each.cell.strike.act_on_all for each in run} - {None}
-    assert len(common) <= 1
-    if common:
-        ready = [each for each in run if each.error is None]
-        (act_on_all,) = common
-        assert act_on_all is not None
-        try:
-            await act_on_all(world, [each.case for each in ready])
-        except Exception as error:  # noqa: BLE001 - as above
-            for each in ready:
-                each.error = error
+    common = {each.cell.strike.act_on_all for each in run}
+    assert len(common) == 1 or None not in common
+    (act_on_all,) = common
+    if act_on_all is None:
+        places = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(_alone(each, places) for each in run))
     else:
-        await _all(run, _act)
-    await _all(run, lambda each: each.case.end())
+        await _together(world, run, act_on_all)
     world.valkey.resume()
     world.reset()
     await world.trim()
     await world.complete()
     await _all(run, lambda each: assert_ended(each.case, each.cell.ending, exact=each.cell.exact))
     return run
+
+
+async def _alone(each: Outcome, places: asyncio.Semaphore) -> None:
+    """One cell from its beginning to its end."""
+    async with places:
+        await each.attempt(lambda each: each.case.begin())
+        await each.attempt(_act)
+        await each.attempt(lambda each: each.case.end())
+
+
+async def _together(world: World, run: Sequence[Outcome], act_on_all: ActOnAll) -> None:
+    """All turns at their stages, then the fault, then all ends."""
+    begun = [_all(run, lambda each: each.case.begin())]
+    if run[0].cell.strike.family == "process":
+        begun.append(world.start())  # who is to go on; it is there when the turns are taken already
+    await asyncio.gather(*begun)
+    ready = [each for each in run if each.error is None]
+    try:
+        await act_on_all(world, [each.case for each in ready])
+    except Exception as error:  # noqa: BLE001 - as above
+        for each in ready:
+            each.error = error
+    await _all(run, lambda each: each.case.end())
 
 
 async def _act(each: Outcome) -> None:

@@ -20,7 +20,7 @@ from tests.support.desk import BOT
 from tests.support.model_replies import Ending, ModelRequest, Reply
 from tests.support.seed_script import answer
 
-__all__ = ["STRIKES", "Strike", "strike"]
+__all__ = ["STRIKES", "ActOnAll", "Strike", "strike"]
 
 OUTAGE_SECONDS = 1.5
 """How long Redis is away in the table; the long outage has a test of its own."""
@@ -248,11 +248,11 @@ async def _outage(world: World, cases: Sequence[Case], seconds: float = OUTAGE_S
     assert writes == []
 
 
-async def down(world: World, cases: Sequence[Case]) -> None:
+async def down(world: World, cases: Sequence[Case], seconds: float = OUTAGE_SECONDS) -> None:
     """Redis is killed, and comes back with its append-only file."""
     world.valkey.kill()
     try:
-        await _outage(world, cases)
+        await _outage(world, cases, seconds)
     finally:
         await asyncio.to_thread(world.valkey.start)
 

@@ -1,17 +1,12 @@
-"""The short form of the table: every stage under kill -9, and every fault at one stage.
-
-``make test`` runs the faults that meet every turn and the kill before the ack. Tests marked ``fault_table``
-run in ``make faults`` until the cells that fail there are mended.
-"""
+"""Every fault once, at one stage each (``make test``); ``test_table`` does all of them everywhere."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.faults.conftest import Worlds
-from tests.faults.stages import ACK
 from tests.faults.strikes import STRIKES
-from tests.faults.table import CELLS, IMPOSSIBLE, cell
+from tests.faults.table import IMPOSSIBLE, cell
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -55,26 +50,6 @@ ONCE_FOR_ALL = {
 """Faults that meet every turn there is."""
 
 
-KILLED = [each for each in CELLS if each.strike.name == "SIGKILL" and each.stage.name != ACK]
-AT_ONCE = 6
-"""Turns killed together: more keep two cores so busy that the machine, not the kill, sets the times."""
-
-
-@pytest.mark.fault_table
-@pytest.mark.parametrize("first", range(0, len(KILLED), AT_ONCE))
-async def test_each_stage_survives_kill_9(worlds: Worlds, subtests: pytest.Subtests, first: int) -> None:
-    """A turn whose process is killed at any stage is taken over and ends complete, with nothing twice."""
-    await worlds.run(KILLED[first : first + AT_ONCE], subtests)
-
-
-async def test_a_turn_that_was_not_yet_acknowledged_survives_kill_9(
-    worlds: Worlds, subtests: pytest.Subtests
-) -> None:
-    """A process killed before its ack: Slack delivers the event to another, which answers once."""
-    await worlds.run([cell("SIGKILL", ACK)], subtests)
-
-
-@pytest.mark.fault_table
 async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests: pytest.Subtests) -> None:
     """Slack, the model or a person fails a turn at one of its stages."""
     await worlds.run([cell(fault, stage) for fault, stage in ONCE.items()], subtests)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 
 from tests.faults.conftest import Worlds
 from tests.faults.stages import ACK
 from tests.faults.strikes import STRIKES, Strike
-from tests.faults.table import CELLS
+from tests.faults.table import CELLS, Cell
 
 pytestmark = [
     pytest.mark.fault_table,
@@ -16,10 +18,25 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("strike", STRIKES, ids=lambda strike: strike.name)
-async def test_a_fault_at_every_stage(worlds: Worlds, subtests: pytest.Subtests, strike: Strike) -> None:
+TOGETHER = 9
+"""Turns that meet a fault of all turns together (``test_each_stage_killed``)."""
+
+
+def groups() -> Iterator[tuple[str, Sequence[Cell]]]:
+    """The cells of each fault: of one turn, all of them; of all turns, as many as may be held at a time."""
+    for strike in STRIKES:
+        cells = [cell for cell in CELLS if cell.strike is strike and cell.stage.name != ACK]
+        size = TOGETHER if strike.act_on_all else len(cells)
+        for first in range(0, len(cells), size):
+            yield f"{strike.name} from {cells[first].stage.name}", cells[first : first + size]
+
+
+@pytest.mark.parametrize("cells", [pytest.param(cells, id=name) for name, cells in groups()])
+async def test_a_fault_at_every_stage(
+    worlds: Worlds, subtests: pytest.Subtests, cells: Sequence[Cell]
+) -> None:
     """Each turn ends as promised, whatever it was doing."""
-    await worlds.run([cell for cell in CELLS if cell.strike is strike and cell.stage.name != ACK], subtests)
+    await worlds.run(cells, subtests)
 
 
 @pytest.mark.parametrize(

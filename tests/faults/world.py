@@ -25,7 +25,16 @@ from tests.support.model_replies import Gate, ModelRequest, Reply
 from tests.support.seed_script import answer
 from tests.support.valkey import RealValkey, valkey_process
 
-__all__ = ["CHANNELS", "LEASE_SECONDS", "STREAM_SECONDS", "WINDOW_SECONDS", "World", "call_of", "open_world"]
+__all__ = [
+    "CHANNELS",
+    "LEASE_SECONDS",
+    "STREAM_SECONDS",
+    "WINDOW_SECONDS",
+    "World",
+    "call_of",
+    "open_world",
+    "shortened",
+]
 
 LEASE_SECONDS = 2
 """The shortest that the setting allows; 10 in earnest."""
@@ -35,6 +44,12 @@ STREAM_SECONDS = 24
 
 WINDOW_SECONDS = 6
 """Slack's minute: every tier is ten times as fast."""
+
+STALL_SECONDS = 12
+"""Silence that ends a model stream; 30 in earnest."""
+
+RETRY_SECONDS = 45
+"""Within which a model call may be made again, as in earnest: a stall uses up a part of it."""
 
 REDELIVERY_SECONDS = (0.0, 2.0, 15.0)
 """Slack's own: at once, after one minute and after five."""
@@ -285,7 +300,8 @@ async def open_world(
         "lease_seconds": LEASE_SECONDS,
         "slack_stream_seconds": STREAM_SECONDS,
         "slack_window_seconds": WINDOW_SECONDS,
-        "stall_seconds": 15,
+        "stall_seconds": STALL_SECONDS,
+        "model_retry_seconds": RETRY_SECONDS,
     } | settings
     async with AsyncExitStack() as stack:
         valkey = stack.enter_context(valkey_process())

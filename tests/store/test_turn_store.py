@@ -229,6 +229,20 @@ async def test_a_gap_in_the_journal_ends_the_run(store: TurnStore, redis: Redis,
         await store.record(lease, append="next")
 
 
+async def test_a_run_that_comes_further_counts_as_the_first(store: TurnStore) -> None:
+    """Machines die, too: only attempts that end where the one before did are held against a turn."""
+    turn = turn_in("1.1")
+    await store.claim_and_enqueue(turn)
+    for _ in range(3):
+        lease = await store.begin(turn.turn_id)
+    assert lease.attempt == 3
+    await store.save_checkpoint(lease, "plan", {"judgments": []})
+    again = await store.begin(turn.turn_id)
+    assert again.attempt == 2
+    await store.save_checkpoint(again, "plan", {"judgments": ["the same step once more"]})
+    assert (await store.begin(turn.turn_id)).attempt == 3
+
+
 async def test_a_hand_over_for_the_workers_sake_costs_no_attempt(store: TurnStore) -> None:
     """Rolling restarts must not park a healthy turn; failures count."""
     turn = turn_in()
