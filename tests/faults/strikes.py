@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from tests.support.desk import BOT
 from tests.support.model_replies import Ending, ModelRequest, Reply
 from tests.support.seed_script import answer
 
-__all__ = ["STRIKES", "ActOnAll", "Strike", "strike"]
+__all__ = ["STRIKES", "ActOnAll", "Strike", "crowding", "strike"]
 
 OUTAGE_SECONDS = 1.5
 """How long Redis is away in the table; the long outage has a test of its own."""
@@ -33,6 +34,12 @@ PROGRESS_SECONDS = 15.0
 
 EXIT_SECONDS = 10.0
 """From SIGTERM to the end of the process (issue 3)."""
+
+
+def crowding() -> float:
+    """By how much a machine that runs much else stretches a time: runnable processes a core, at least 1."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
 
 Act = Callable[[Case], Awaitable[None]]
 ActOnAll = Callable[[World, Sequence[Case]], Awaitable[None]]
@@ -81,7 +88,7 @@ async def terminate(world: World, cases: Sequence[Case]) -> None:
     await asyncio.sleep(0)
     await _go_on(cases)
     for seconds in await asyncio.gather(*ending):
-        if seconds >= EXIT_SECONDS:
+        if seconds >= EXIT_SECONDS * crowding():
             cases[0].complaints.append(f"the process took {seconds:.1f} s to end")
     await asyncio.gather(*(progress(case) for case in cases if case.stage.name not in (ACK, AFTER)))
 
@@ -113,7 +120,7 @@ async def progress(case: Case, seconds: float = PROGRESS_SECONDS) -> float:
         )
 
     try:
-        await case.world.desk.until(shown, seconds)
+        await case.world.desk.until(shown, seconds * crowding())
     except TimeoutError:
         case.complaints.append(f"nothing new was to be seen within {seconds} s")
     return time.time() - case.struck
@@ -240,10 +247,11 @@ async def _outage(world: World, cases: Sequence[Case], seconds: float = OUTAGE_S
     await _go_on(cases)
     await asyncio.sleep(seconds)
     over = time.time()
+    grace = min(GRACE_SECONDS * crowding(), seconds / 2)
     writes = [
         (call.method, round(call.at - began, 3))
         for call in world.desk.sandbox.calls
-        if call.method.startswith("chat.") and began + GRACE_SECONDS < call.at < over
+        if call.method.startswith("chat.") and began + grace < call.at < over
     ]
     assert writes == []
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.faults.crowd import ask_all, assert_complete, longest_wait, until_all_over
-from tests.faults.strikes import EXIT_SECONDS, PROGRESS_SECONDS
+from tests.faults.strikes import EXIT_SECONDS, PROGRESS_SECONDS, crowding
 from tests.faults.world import World, open_world
 
 TURNS = 50
@@ -68,7 +68,7 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_keeps_nobody_waiti
         began = time.time()
         for replica in list(world.replicas):
             await world.start()
-            assert await world.terminate(replica) < EXIT_SECONDS
+            assert await world.terminate(replica) < EXIT_SECONDS * crowding()
         await until_all_over(cases, END_SECONDS)
         await assert_complete(world, cases)
-        assert max(longest_wait(case, began) for case in cases) < PROGRESS_SECONDS
+        assert max(longest_wait(case, began) for case in cases) < PROGRESS_SECONDS * crowding()

@@ -8,7 +8,7 @@ from tests.faults.conftest import Worlds
 from tests.faults.strikes import STRIKES
 from tests.faults.table import IMPOSSIBLE, cell
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(200)]
 
 ONCE = {
     "Slack 429": "append",

@@ -14,7 +14,7 @@ from tests.faults.case import Case
 from tests.faults.endings import COMPLETE, assert_ended
 from tests.faults.running import run_cells
 from tests.faults.stages import AFTER, stage
-from tests.faults.strikes import PROGRESS_SECONDS, down, progress, strike
+from tests.faults.strikes import PROGRESS_SECONDS, crowding, down, progress, strike
 from tests.faults.table import Cell
 from tests.faults.world import CHANNELS, World, open_world, shortened
 
@@ -78,7 +78,7 @@ async def test_a_killed_turn_goes_on_with_all_times_as_they_are() -> None:
         await world.desk.until(lambda: "## 1. " in world.desk.text(case.root), 120)
         case.strike()
         await world.kill(world.owner(case.turn_id))
-        assert await progress(case) < PROGRESS_SECONDS
+        assert await progress(case) < PROGRESS_SECONDS * crowding()
         await world.until_over(case.turn_id, 500)
         await case.end()
         await assert_ended(case, COMPLETE)
