@@ -8,7 +8,7 @@ from tests.faults.conftest import Worlds
 from tests.faults.strikes import STRIKES
 from tests.faults.table import IMPOSSIBLE, cell
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 ONCE = {
     "Slack 429": "append",
@@ -50,6 +50,7 @@ ONCE_FOR_ALL = {
 """Faults that meet every turn there is."""
 
 
+@pytest.mark.fault_table
 async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests: pytest.Subtests) -> None:
     """Slack, the model or a person fails a turn at one of its stages."""
     await worlds.run([cell(fault, stage) for fault, stage in ONCE.items()], subtests)

@@ -45,11 +45,11 @@ STREAM_SECONDS = 24
 WINDOW_SECONDS = 6
 """Slack's minute: every tier is ten times as fast."""
 
-STALL_SECONDS = 12
-"""Silence that ends a model stream; 30 in earnest."""
+STALL_SECONDS = 30
+"""Silence that ends a model stream, as in earnest: turns are held while others come to their stages."""
 
-RETRY_SECONDS = 45
-"""Within which a model call may be made again, as in earnest: a stall uses up a part of it."""
+RETRY_SECONDS = 120
+"""Within which a model call may be made again; 45 in earnest. A stall uses up a part of it."""
 
 REDELIVERY_SECONDS = (0.0, 2.0, 15.0)
 """Slack's own: at once, after one minute and after five."""
