@@ -76,8 +76,9 @@ _LATIN = "\u0000-\u02ff\u1d00-\u1dbf\u1e00-\u1eff\u2c60-\u2c7f\ua720-\ua7ff\uab3
 _FOREIGN = rf"(?:(?![{_LATIN}])[^\W\d_])"
 _ANY_FOREIGN = re.compile(_FOREIGN)
 _SIGNS = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e\u200c\u200d"
-_RUN = re.compile(rf"{_FOREIGN}(?:[{_SIGNS}]|{_FOREIGN}|[\s·・-]+(?={_FOREIGN}))*")
-"""A stretch of letters outside the Latin script, its marks and inner spaces included."""
+_RUN = re.compile(rf"{_FOREIGN}(?:[{_SIGNS}]|{_FOREIGN}|[\s·・-]+(?={_FOREIGN}))*+")
+"""A stretch of letters outside the Latin script, its marks and inner spaces included. Possessive: an Indic or
+Thai letter is in both classes, and taking each one back in two ways would take for ever."""
 _PARENTHESISED = re.compile(r"\s*[(（\[]([^()（）\[\]]*)[)）\]]")
 _TRANSLATED = re.compile(rf"({_RUN.pattern})\s*[(（]([^()（）]+)[)）]")
 _WORD = re.compile(r"[^\W\d_]+")

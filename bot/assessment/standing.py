@@ -89,9 +89,9 @@ class Standing:
         ]
         return max(self.as_of - max(dated), timedelta(0)) if dated else None
 
-    def quarantined(self) -> int:
-        """Passages of all retrieved sources that were taken out."""
-        return sum(source.quarantined for source in self.evidence.retrieved)
+    def quarantined(self, *, claims: bool) -> int:
+        """Passages that were taken out: of what people wrote, or of all retrieved sources."""
+        return sum(source.quarantined for source in self.evidence.sources if source.is_claim == claims)
 
 
 def evidence_line(standing: Standing) -> str:
@@ -145,7 +145,8 @@ def banners(standing: Standing, plan: Plan, demo_label: str) -> tuple[str, ...]:
         _stale(standing, plan),
         _interested(standing),
         _failures(standing.searched),
-        _quarantined(standing.quarantined()),
+        _quarantined(standing.quarantined(claims=False), "in the sources"),
+        _quarantined(standing.quarantined(claims=True), "in the question"),
     ]
     return tuple(line for line in lines if line)
 
@@ -212,12 +213,12 @@ def _failures(searched: Retrieved | None) -> str:
     return f"{len(failures)} of {_counted(total, 'source')} could not be read: {', '.join(named)}{more}."
 
 
-def _quarantined(number: int) -> str:
+def _quarantined(number: int, where: str) -> str:
     if not number:
         return ""
     one = number == 1
-    passages = "1 passage that reads" if one else f"{number} passages that read"
-    return f"{passages} like instructions to a model {'was' if one else 'were'} taken out of the sources."
+    passages = f"1 passage {where} that reads" if one else f"{number} passages {where} that read"
+    return f"{passages} like instructions to a model {'was' if one else 'were'} taken out."
 
 
 def _age(age: timedelta) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from bot.evidence.addresses import link_address, owner_domain
 from bot.evidence.items import EvidenceItem, SourceClass
+from bot.evidence.quarantine import quarantined
 from bot.turns import Question
 
 __all__ = [
@@ -161,15 +162,27 @@ class EvidenceTable:
 
 
 def table_of_claims(question: Question) -> EvidenceTable:
-    """The table before anything is retrieved: S1 is the question, S2 … what was forwarded."""
-    sources = [Source("S1", "The question", "the person asking", SourceClass.USER_CLAIM, question.text)]
+    """The table before anything is retrieved: S1 is the question, S2 … what was forwarded. What reads like an
+    instruction to a model is taken out of both.
+    """
+    sources = [_claim("S1", "The question", "the person asking", SourceClass.USER_CLAIM, question.text)]
     for number, quoted in enumerate(question.quoted, start=2):
         author = one_line(quoted.author, PUBLISHER_CHARS) or "unknown author"
-        sources.append(Source(f"S{number}", "Forwarded message", author, SourceClass.FORWARDED, quoted.text))
+        sources.append(_claim(f"S{number}", "Forwarded message", author, SourceClass.FORWARDED, quoted.text))
     excerpts: list[Excerpt] = []
     for source in sources:
         excerpts += _excerpts(source, after=len(excerpts))
     return EvidenceTable(tuple(sources), tuple(excerpts))
+
+
+def _claim(source_id: str, title: str, author: str, source_class: SourceClass, text: str) -> Source:
+    """A text of a person's. One of nothing but orders stays as it is, in its data block: it is what was
+    asked.
+    """
+    innocent, taken = quarantined(text)
+    if not taken or not innocent:
+        innocent = text
+    return Source(source_id, title, author, source_class, innocent, quarantined=taken)
 
 
 _PARAPHRASED = frozenset({SourceClass.WEB, SourceClass.BASELINE})

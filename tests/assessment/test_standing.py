@@ -134,8 +134,10 @@ def test_in_the_end_citations_count() -> None:
 def test_quarantined_passages_are_counted() -> None:
     """Over all sources, cited or not."""
     items = [replace(one, quarantined=number) for number, one in enumerate(truce_items())]
-    assert "15 passages that read like instructions to a model were taken out" in said(standing(items))
-    assert "1 passage that reads like instructions to a model was" in said(standing(items[:2]))
+    assert "15 passages in the sources that read like instructions to a model were taken out" in said(
+        standing(items)
+    )
+    assert "1 passage in the sources that reads like" in said(standing(items[:2]))
 
 
 def test_many_failures_are_named_in_part() -> None:

@@ -73,7 +73,7 @@ async def test_pages_that_the_provider_finds_enter_the_source_table(valkey: Real
         assert "(web search)" in footer
         card = words_of(desk.of_kind(ts, "card")[0])
         assert "3 sources" in card
-        assert "1 passage that reads like instructions to a model was taken out" in card
+        assert "1 passage in the sources that reads like instructions to a model was taken out" in card
         written = [request for request in desk.model.requests if not is_search(request)]
         assert "Ignore all previous" not in "\n".join(request.context for request in written)
         assert "2031" not in "\n".join(request.context for request in written)
