@@ -74,15 +74,19 @@ _MARKED = re.compile(
     r"\*\*(?P<bold>.+?)\*\*|(?<!\w)_(?P<italic>[^_]+)_(?!\w)|\[(?P<label>[^\]]+)\]\((?P<url>https?://[^\s)]+)\)"
 )
 
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What XML does not allow, and nobody could read."""
+
 
 def plain(style: Style, text: str) -> Block:
     """A block of text as it is."""
-    return Block(style, (Run(text),))
+    return Block(style, (Run(_UNWRITABLE.sub("", text)),))
 
 
 def runs_of(text: str, urls: Set[str], look: Run | None = None) -> tuple[Run, ...]:
     """The runs of a line of our own Markdown; of links those stay that lead to one of ``urls``."""
     look = look or Run("")
+    text = _UNWRITABLE.sub("", text)
     runs: list[Run] = []
     end = 0
     for match in _MARKED.finditer(text):

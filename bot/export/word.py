@@ -47,7 +47,7 @@ def word(document: Document) -> bytes:
     """The file."""
     made = docx.Document()
     _set_up(made, document)
-    made.add_paragraph(style="Title").add_run(document.title)
+    _add(made.add_paragraph(style="Title"), Run(document.title), document.language)
     byline = made.add_paragraph()
     _add(byline, Run(document.byline), document.language, colour=_GREY, points=9)
     for block in document.blocks:
