@@ -26,8 +26,16 @@ __all__ = ["PREFIX", "Settings", "SettingsError", "settings_table", "unknown_var
 PREFIX = "COUNTRY_AGENTS_"
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
-"""What redis-py's ``from_url`` understands: TCP, TCP with TLS, a socket file."""
+REDIS_SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+)
+"""TCP, TCP with TLS, a socket file; docket's words for a cluster and for a master behind sentinels."""
 
 
 class SettingsError(CountryAgentsError):
@@ -57,10 +65,16 @@ def _with_slash(value: str) -> str:
 
 
 def _redis_address(value: SecretStr) -> SecretStr:
-    scheme = urlsplit(value.get_secret_value()).scheme
+    scheme, colon, rest = value.get_secret_value().partition(":")
+    # Valkey's own schemes, which the client libraries do not know.
+    kind, plus, way = scheme.lower().partition("+")
+    scheme = {"valkey": "redis", "valkeys": "rediss"}.get(kind, kind) + plus + way
     if scheme not in REDIS_SCHEMES:
-        raise ValueError("must begin with redis://, rediss:// (TLS) or unix:// (a socket file)")
-    return value
+        raise ValueError(
+            "must begin with redis://, rediss:// (TLS), unix:// (a socket file), redis+cluster:// or "
+            "redis+sentinel://"
+        )
+    return SecretStr(scheme + colon + rest)
 
 
 def _effort(value: str) -> str:
@@ -141,8 +155,9 @@ class Settings(BaseSettings):
     )
     redis_url: Annotated[SecretStr, AfterValidator(_redis_address)] | None = Field(
         default=None,
-        description="Redis or Valkey, `redis://[:password@]host:6379/0` (`rediss://` for TLS). "
-        "Unset: an embedded Valkey in the data folder.",
+        description="Redis or Valkey, `redis://[:password@]host:6379/0` (`rediss://` for TLS), "
+        "`redis+cluster://host:6379`, `redis+sentinel://host:26379,host:26379/name`; "
+        "`valkey` is read as `redis`. Unset: an embedded Valkey in the data folder.",
     )
     model_url: WebAddress | None = Field(
         default=None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import cast
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
@@ -46,6 +48,15 @@ PROBE_SECONDS = 3.0
 """Longest wait of the doctor for the whole probe."""
 
 PLAIN_SCHEMES = ("redis", "rediss", "unix")
+CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+"""docket's schemes; the first node of a cluster leads to the others, a sentinel to the master."""
+
+SENTINEL_PORT = 26379
+"""Where sentinels listen."""
+
+SENTINEL_CONNECTIONS = 1_000
+"""Most connections to the master: this pool fails beyond its bound instead of waiting, so that it is wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +86,25 @@ def reconnecting() -> Retry:
 def open_redis(url: str) -> Redis:
     """A client with its own pool; strings in, strings out. No connection is made yet.
 
-    Close it with ``aclose``. Raises ``StoreError`` for an address that is not ``redis://``, ``rediss://`` or
-    ``unix://``.
+    Close it with ``aclose``. Raises ``StoreError`` for an address of another scheme than ``redis://``,
+    ``redis+cluster://``, ``redis+sentinel://``, the same with ``rediss``, or ``unix://``.
     """
     _check_scheme(url)
+    scheme = urlsplit(url).scheme
     try:
+        if scheme in CLUSTER_SCHEMES:
+            cluster = RedisCluster.from_url(
+                url.replace("+cluster", "", 1),
+                max_connections=POOL_CONNECTIONS,
+                decode_responses=True,
+                socket_timeout=SOCKET_SECONDS,
+                socket_connect_timeout=CONNECT_SECONDS,
+                retry=reconnecting(),
+            )
+            # It has the commands, scripts, pipelines and subscriptions that we use of the plain client.
+            return cast("Redis", cluster)
+        if scheme in SENTINEL_SCHEMES:
+            return _master(url, retry=reconnecting(), socket_timeout=SOCKET_SECONDS)
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=POOL_CONNECTIONS,
@@ -94,6 +119,53 @@ def open_redis(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
+class _MasterPool(SentinelConnectionPool):
+    """Closes the connections to the sentinels as well, which redis-py leaves open."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        for each in self.sentinel_manager.sentinels:
+            await each.aclose()
+
+
+def _master(url: str, *, retry: Retry, socket_timeout: float) -> Redis:
+    """A client of the server that the sentinels call the master, asked again for each connection.
+
+    ``redis+sentinel://[user:password@]host:26379,host:26379/name[/0]``, as docket reads it.
+    """
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    name, _, database = parts.path.strip("/").partition("/")
+    sentinels = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    if not name or not all(each.hostname for each in sentinels):
+        raise _bad_address()
+    user, _, password = login.partition(":")
+    tls = parts.scheme.startswith("rediss")
+    given = {key: value for key, (value, *_) in parse_qs(parts.query).items()}
+    daemons = Sentinel(  # type: ignore[no-untyped-call]
+        [(each.hostname, each.port or SENTINEL_PORT) for each in sentinels],
+        sentinel_kwargs={
+            "username": given.get("sentinel_username"),
+            "password": given.get("sentinel_password"),
+            "ssl": tls,
+            "socket_timeout": CONNECT_SECONDS,
+        },
+        socket_connect_timeout=CONNECT_SECONDS,
+    )
+    return daemons.master_for(  # type: ignore[no-any-return]
+        name,
+        connection_pool_class=_MasterPool,
+        db=int(database or 0),
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        ssl=tls,
+        max_connections=SENTINEL_CONNECTIONS,
+        decode_responses=True,
+        socket_timeout=socket_timeout,
+        retry=retry,
+    )
+
+
 async def probe(url: str) -> StoreHealth:
     """Ask the server who it is, once, without retries.
 
@@ -102,13 +174,16 @@ async def probe(url: str) -> StoreHealth:
     """
     _check_scheme(url)
     try:
-        client = Redis.from_url(
-            url,
-            decode_responses=True,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=PROBE_SECONDS,
-            socket_connect_timeout=PROBE_SECONDS,
-        )
+        if urlsplit(url).scheme in SENTINEL_SCHEMES:
+            client = _master(url, retry=Retry(NoBackoff(), 0), socket_timeout=PROBE_SECONDS)
+        else:
+            client = Redis.from_url(
+                url.replace("+cluster", "", 1),  # one node of a cluster tells enough
+                decode_responses=True,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=PROBE_SECONDS,
+                socket_connect_timeout=PROBE_SECONDS,
+            )
     except ValueError as error:
         raise _bad_address() from error
     try:
@@ -151,11 +226,12 @@ async def _health(client: Redis) -> StoreHealth:
 
 
 def _check_scheme(url: str) -> None:
-    if urlsplit(url).scheme not in PLAIN_SCHEMES:
+    if urlsplit(url).scheme not in {*PLAIN_SCHEMES, *CLUSTER_SCHEMES, *SENTINEL_SCHEMES}:
         raise _bad_address()
 
 
 def _bad_address() -> StoreError:
     return StoreError(
-        "COUNTRY_AGENTS_REDIS_URL must look like redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket."
+        "COUNTRY_AGENTS_REDIS_URL must look like redis://host:6379/0, rediss://host:6379/0, "
+        "unix:///path/to/socket, redis+cluster://host:6379 or redis+sentinel://host:26379,host:26379/name."
     )

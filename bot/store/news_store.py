@@ -91,7 +91,6 @@ class NewsStore:
         self._redis = redis
         self._keys = Keys(prefix)
         self._item_seconds = item_seconds
-        self._add = redis.register_script(_ADD)
         self._hold = redis.register_script(_HOLD)
         self._release = redis.register_script(_RELEASE)
 
@@ -105,7 +104,9 @@ class NewsStore:
             with translated("store news"):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     for item in batch:
-                        await self._add(keys=self._keys_of(item), args=self._arguments(item), client=pipe)
+                        keys = self._keys_of(item)
+                        # Not by its digest: a cluster's pipeline takes whole scripts only.
+                        pipe.eval(_ADD, len(keys), *keys, *self._arguments(item))
                     pipe.expire(self._keys.news_items, self._item_seconds)
                     verdicts = await pipe.execute()
             for verdict in verdicts[:-1]:

@@ -384,6 +384,7 @@ class TurnStore:
                 await asyncio.sleep(RESUBSCRIBE_SECONDS)
 
     async def _subscribed(self) -> AsyncGenerator[StopRequest | None, None]:
+        await self.redis.initialize()  # a cluster's subscription does not look for the nodes itself
         async with self.redis.pubsub() as pubsub:
             await pubsub.subscribe(self._keys.stops)
             while True:

@@ -45,6 +45,11 @@ AT = datetime(2026, 11, 22, 14, 31, 20, tzinfo=UTC)
             datetime(2026, 11, 23, tzinfo=UTC),
             "This workspace has used its budget for today; it opens again at 00:00 UTC.",
         ),
+        (
+            Reason.MONEY_DAY,
+            datetime(2026, 11, 23, tzinfo=UTC),
+            "This workspace has used its budget for today; it opens again at 00:00 UTC.",
+        ),
     ],
 )
 def test_a_refusal_says_which_limit_and_when_to_come_back(

@@ -186,7 +186,7 @@ async def test_the_probe_says_what_is_wrong(doomed_valkey: RealValkey) -> None:
     with pytest.raises(StoreError, match="must look like"):
         await probe("http://example.org")
     with pytest.raises(StoreError, match="must look like"):
-        open_redis("redis+cluster://example.org")
+        open_redis("redis+other://127.0.0.1/0")
     client = open_redis(doomed_valkey.url)
     await client.config_set("requirepass", "right")
     await client.aclose()
