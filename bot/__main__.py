@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-async def _command(options: argparse.Namespace, settings: Settings) -> int:  # noqa: C901 - one case a command
+async def _command(options: argparse.Namespace, settings: Settings) -> int:  # noqa: C901, PLR0912 - one case a command
     match options.command:
         case "serve":
             deed = commands.serve(settings, role=options.role)
@@ -60,6 +60,8 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:  # n
                 deed = commands.sources_status(settings)
             else:
                 deed = commands.check_sources(settings, options.persona)
+        case "feedback":
+            deed = commands.feedback(settings)
         case "manifests":
             deed = commands.manifests(settings, options.apps, options.to, address=options.address)
         case "provision":
@@ -91,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     deeds.add_parser("list", help="where they were asked, and why they failed")
     for deed, what in (("retry", "ask one again in its thread"), ("drop", "take one off the list")):
         deeds.add_parser(deed, help=what).add_argument("turn_id")
+    commands_.add_parser("feedback", help="what people thought of answers, by persona and month")
     sandbox = commands_.add_parser("sandbox", help="run the desk in a local workspace with a web page")
     sandbox.add_argument(
         "--port", type=int, default=commands.SANDBOX_PORT, help="port of the page; 0: any free one"

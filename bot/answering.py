@@ -38,6 +38,7 @@ from bot.metering import MeteredModel
 from bot.pane import AgentPane
 from bot.slack import cards
 from bot.slack.admission_notices import position_line
+from bot.slack.answer_controls import with_controls
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackGoneError, StoppedByUserError
 from bot.slack.export_notices import export_menu
@@ -230,6 +231,7 @@ class _Answer:
         # A follow-up goes on from an assessment, and that one has its own menu.
         menu = export_menu(run.turn.turn_id) if self.context.earlier is None else None
         footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links, menu=menu)
+        footer = with_controls(footer, run.turn.turn_id, run.turn.persona)
         delivered = await self.writer.finish(footer)
         self.shown = replace(self.shown, banners=report.banners)
         await self.writer.update_card(self.card(check_line=report.check_line))

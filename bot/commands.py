@@ -52,8 +52,10 @@ from bot.source_report import checked_sources, source_line, status_line, summary
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
 from bot.store.errors import StoreError
+from bot.store.feedback_store import reasons, tallies
 from bot.store.keys import PREFIX
 from bot.store.news_store import NewsStore
+from bot.store.sealing import seal_for
 from bot.store.turn_store import TurnStore
 from bot.turns import Question, turn_id_for
 from personas.desk import BRIEF, IN_DEPTH, Desk
@@ -115,6 +117,24 @@ async def briefings(settings: Settings, *, runs: int) -> int:
                 print("\n".join(briefing_lines(armed, last)))
         if not count:
             print("There are no briefings. People make them with /briefing in Slack.")
+    return 0
+
+
+async def feedback(settings: Settings) -> int:
+    """Print what people thought of answers: thumbs by persona and month, and the reasons still kept."""
+    async with AsyncExitStack() as stack:
+        redis = open_redis(await app.store_url(settings, stack))
+        stack.push_async_callback(redis.aclose)
+        keys = settings.encryption_keys.get_secret_value() if settings.encryption_keys else ""
+        counts = await tallies(redis)
+        told = [
+            f"{each.persona}  {each.thumb}  {' '.join(each.reason.split())}"
+            for each in await reasons(redis, seal_for(keys))
+        ]
+    lines = [f"{each.persona}  {each.month}  up {each.up}  down {each.down}" for each in counts]
+    print("\n".join(lines) or "Nobody has pressed a thumb yet.")
+    if told:
+        print("\n".join(["", "Reasons:", *told]))
     return 0
 
 

@@ -28,6 +28,7 @@ from bot.slack.forms import FormPreset, assess_form
 from bot.slack.private_words import PrivateWords
 from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
+from bot.store.feedback_store import FeedbackStore
 from bot.store.stored_turns import Claimed
 from bot.store.thread_store import ThreadStore, address_of
 from bot.store.turn_store import TurnStore
@@ -72,6 +73,7 @@ class Reception:
     door: Doorkeeper
     threads: ThreadStore
     exports: Exports
+    feedback: FeedbackStore
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
         """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a

@@ -8,6 +8,7 @@ builds an ``AsyncApp`` passes everything explicitly.
 
 from __future__ import annotations
 
+import base64
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,9 @@ __all__ = ["PREFIX", "Settings", "SettingsError", "settings_table", "unknown_var
 
 PREFIX = "COUNTRY_AGENTS_"
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+
+FERNET_KEY_BYTES = 32
+"""Of a Fernet key: half signs, half encrypts (Fernet specification)."""
 
 REDIS_SCHEMES = (
     "redis",
@@ -75,6 +79,17 @@ def _redis_address(value: SecretStr) -> SecretStr:
             "redis+sentinel://"
         )
     return SecretStr(scheme + colon + rest)
+
+
+def _fernet_keys(value: SecretStr) -> SecretStr:
+    for key in value.get_secret_value().split(","):
+        try:
+            sized = len(base64.b64decode(key.strip(), altchars=b"-_", validate=True)) == FERNET_KEY_BYTES
+        except ValueError:
+            sized = False
+        if not sized:
+            raise ValueError("must hold keys of 32 bytes as URL-safe base64, separated by commas")
+    return value
 
 
 def _effort(value: str) -> str:
@@ -313,6 +328,12 @@ class Settings(BaseSettings):
     assessments_days: Annotated[int, Ge(1), Le(3650)] = Field(
         default=180,
         description="Days for which assessments are remembered as data, without anybody's words.",
+    )
+    encryption_keys: Annotated[SecretStr, AfterValidator(_fernet_keys)] | None = Field(
+        default=None,
+        description="Keys that encrypt what is remembered of threads, with commas: the first one writes, all "
+        "read (put a new one in front to rotate). Make one with `openssl rand -base64 32 | tr '+/' '-_'`. "
+        "Unset: not encrypted.",
     )
     context_tokens: Annotated[int, Ge(500), Le(100_000)] = Field(
         default=6000,

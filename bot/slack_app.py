@@ -40,8 +40,10 @@ from bot.slack.uploads import Uploads
 from bot.slack.ways_in import WaysIn
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import Redis
+from bot.store.feedback_store import FeedbackStore
 from bot.store.governor import Budget, Governor
 from bot.store.keys import app_prefix
+from bot.store.sealing import seal_for
 from bot.store.stored_turns import Outcome
 from bot.store.thread_store import ThreadStore
 from bot.store.turn_store import TurnStore
@@ -164,11 +166,13 @@ async def open_slack_app(
     )
     ways_in, words = WaysIn(api), PrivateWords(shared.session)
     pane = AgentPane.of(identity, ways_in, desk)
+    seal = seal_for(settings.encryption_keys.get_secret_value() if settings.encryption_keys else "")
     threads = ThreadStore(
         shared.redis,
         prefix=app_prefix(identity.key),
         words_days=settings.words_days,
         assessments_days=settings.assessments_days,
+        seal=seal,
     )
     briefings = briefings_of(
         Surroundings(
@@ -210,6 +214,9 @@ async def open_slack_app(
         edit_window_seconds=settings.edit_window_seconds,
         threads=threads,
         exports=exports,
+        feedback=FeedbackStore(
+            shared.redis, prefix=app_prefix(identity.key), words_days=settings.words_days, seal=seal
+        ),
     )
     conversations = Conversations(
         threads,

@@ -14,13 +14,22 @@ from slack_bolt.response import BoltResponse
 from bot.jobs import QueueUnavailableError
 from bot.reception import Reception
 from bot.scopes import ASSESS_SHORTCUT
-from bot.slack import asking_notices, briefing_form, briefing_notices, cards, export_notices, forms
+from bot.slack import (
+    answer_controls,
+    asking_notices,
+    briefing_form,
+    briefing_notices,
+    cards,
+    export_notices,
+    forms,
+)
 from bot.slack.elements import Message
 from bot.slack.errors import SlackError
 from bot.store.errors import StoreError
 from handlers.briefings import choose_in_menu, run_briefing_command, take_briefing_form
 from handlers.buttons import ask_edited, ask_once_more, export_assessment, stop_stream, stop_turn
 from handlers.commands import run_command
+from handlers.controls import forget_thread, parse_reason, press_thumb, take_reason
 from handlers.forms import assess_message, take_form
 from handlers.hearing import listen
 from handlers.mentions import answer_mention, offer_again
@@ -60,6 +69,8 @@ _DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
     cards.RETRY_TURN: ask_once_more,
     cards.ASK_AGAIN: ask_edited,
     export_notices.EXPORT: export_assessment,
+    answer_controls.FEEDBACK: press_thumb,
+    answer_controls.FORGET_THREAD: forget_thread,
     asking_notices.JOIN: join_and_ask,
     asking_notices.ASK_HERE: ask_here,
     asking_notices.ASK_DIRECT: answer_directly,
@@ -94,6 +105,7 @@ def register(app: AsyncApp, reception: Reception) -> None:
     app.command(_ANY_COMMAND)(_on_command(reception))
     app.shortcut({"type": "message_action", "callback_id": ASSESS_SHORTCUT})(_on_shortcut(reception))
     app.view(forms.FORM)(_on_form(reception))
+    app.view(answer_controls.REASON_FORM)(_on_reason(reception))
     for action_id, deed in _DEEDS.items():
         app.action(action_id)(_on_action(deed, reception))
     app.action(_CHOICE)(_on_action(ask_chosen, reception))
@@ -169,6 +181,25 @@ def _on_form(reception: Reception) -> Callable[..., Awaitable[None]]:
             await ack()
 
     return on_form
+
+
+def _on_reason(reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_reason(ack: AsyncAck, body: dict[str, Any]) -> None:
+        explained = parse_reason(body)
+        errors: dict[str, str] = {}
+        if explained is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    await take_reason(explained, reception)
+            except _AWAY as error:
+                log.warning("reason.without_store", error=type(error).__name__)
+                errors = {answer_controls.REASON: cards.unavailable_notice().text}
+        if errors:
+            await ack(response_action="errors", errors=errors)
+        else:
+            await ack()
+
+    return on_reason
 
 
 def _on_action(

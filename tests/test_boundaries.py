@@ -29,6 +29,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "docket": ("bot/jobs.py", "bot/store/"),
     "slack_sdk": ("bot/slack/", "handlers/", "bot/app.py", "bot/transports.py"),
     "slack_bolt": ("bot/transports.py", "handlers/"),
+    "cryptography": ("bot/store/sealing.py",),
     "tenacity": ("bot/retrying.py",),
     "pydantic_settings": ("bot/settings.py",),
     "feedparser": ("bot/evidence/feeds.py",),

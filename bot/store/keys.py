@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ASKINGS_SECONDS",
+    "FEEDBACK_SECONDS",
     "FINISHED_WORK_SECONDS",
     "INBOX_SECONDS",
     "MESSAGE_SECONDS",
@@ -71,6 +72,9 @@ SETTLE_SECONDS = 0.1
 within moments of each other come over several connections, replicas and events, in any order, a few
 milliseconds apart. Nobody notices a tenth of a second, and each thread begins with a mention that does not
 wait."""
+
+FEEDBACK_SECONDS = 400 * DAY_SECONDS
+"""How long a month's thumbs are counted: a year, and a month to look back on it."""
 
 NEWS_SECONDS = 14 * DAY_SECONDS
 """How long a collected document, and what is known of its source, is kept: an older one is no news, and
@@ -132,6 +136,10 @@ class ThreadKeys:
         """Hash: assessments as JSON, without anybody's words, by turn id."""
         return self._key("assessments")
 
+    def reasons(self, turn_id: str) -> str:
+        """Hash: why people pressed a thumb under an answer, by a digest of who."""
+        return self._key(f"{turn_id}:reasons")
+
     def seen(self, turn_id: str) -> str:
         """Marker: this turn was taken."""
         return self._key(f"seen:{turn_id}")
@@ -178,6 +186,10 @@ class Keys:
         asked for.
         """
         return f"{self.prefix}:filed:{team_id}:{channel}:{persona}"
+
+    def feedback(self, persona: str, month: str) -> str:
+        """Hash: ``up`` or ``down`` by turn and a digest of who pressed, for one persona and month."""
+        return f"{self.prefix}:feedback:{persona}:{month}"
 
     def asked_by(self, team_id: str, user_id: str) -> str:
         """Sorted set: a person's turns by when they were asked."""

@@ -53,8 +53,8 @@ class Plain:
         return data
 
     def open(self, stored: bytes) -> bytes | None:
-        """The data itself."""
-        return stored
+        """The data itself, where it is that: JSON objects, and no token of a key that is gone."""
+        return stored if stored.startswith(b"{") else None
 
 
 def address_of(team_id: str, channel: str, thread_ts: str) -> str:
@@ -278,4 +278,5 @@ def _exchange(value: Mapping[str, Any]) -> Exchange:
 
 
 def _keys_of_turns(keys: ThreadKeys, turns: Iterable[str]) -> list[str]:
-    return [key for turn in turns for key in (keys.record(turn), keys.checkpoints(turn), keys.document(turn))]
+    kept = (keys.record, keys.checkpoints, keys.document, keys.reasons)
+    return [key(turn) for turn in turns for key in kept]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
+from bot import commands
+from bot.slack.answer_controls import FEEDBACK, FORGET_THREAD, REASON
 from tests.support.desk import TEAM, open_desk, words_of
 from tests.support.evidence_desk import ScriptedDesk, truce_items
 from tests.support.model_replies import ModelRequest, Reply, Script
 from tests.support.seed_script import QUESTION, answer
-from tests.support.valkey import RealValkey
+from tests.support.valkey import RealValkey, keys_without_ttl
 
 HALTED = "Beijing has halted gallium exports to Japan."
 KEPT = ("words", "exchanges", "assessments", "record", "document")
@@ -193,3 +197,38 @@ async def test_a_country_whose_view_is_asked_for_takes_over_unnamed(valkey: Real
         await desk.ask("why is that likely for exports to Japan?", thread_ts=ts)
         await desk.answered(ts, times=3)
         assert desk.of_kind(ts, "card")[-1].username == "US-01, United States Agent"
+
+
+async def test_the_row_under_an_answer_takes_thumbs_with_reasons_and_forgets(
+    valkey: RealValkey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A press counts once a person, however often and whichever it is at last; its reason goes with the
+    thread, which the button forgets; the command prints both.
+    """
+    async with open_desk(valkey) as desk:
+        ts = await desk.ask(f"CN-01 brief: {QUESTION}")
+        await desk.answered(ts)
+        await desk.at_rest(ts)
+        footer = desk.of_kind(ts, "footer")[-1]
+        row = footer.all_blocks()[-1]["elements"]
+        assert row[1]["confirm"]["confirm"]["text"] == "Forget"
+        for side, user in (("positive", "dana"), ("negative", "dana"), ("positive", "kim")):
+            chosen = {"value": row[0][f"{side}_button"]["value"]}
+            await desk.sandbox.interactions.click(user, "C0DESK", footer.ts, FEEDBACK, chosen=chosen)
+        view = next(
+            view for view in desk.sandbox.workspace.views.values() if "missing" in str(view.payload["blocks"])
+        )
+        field = {REASON: {REASON: {"value": "No word on prices."}}}
+        await desk.sandbox.interactions.submit_view("dana", view.id, field)
+        await commands.feedback(desk.settings)
+        printed = capsys.readouterr().out
+        assert re.search(r"CN-01  \d{4}-\d\d  up 1  down 1\n", printed), printed
+        assert "CN-01  down  No word on prices." in printed
+        assert await keys_without_ttl(desk.redis, "assess:*") == []
+        await desk.press(footer, FORGET_THREAD)
+        left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
+        assert [key for key in left if key.endswith((*KEPT, "reasons"))] == []
+        await commands.feedback(desk.settings)
+        printed = capsys.readouterr().out
+        assert "up 1  down 1" in printed
+        assert "prices" not in printed

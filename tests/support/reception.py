@@ -28,6 +28,7 @@ from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
 from bot.store.briefing_store import BriefingStore
 from bot.store.connection import open_redis
+from bot.store.feedback_store import FeedbackStore
 from bot.store.governor import Governor
 from bot.store.thread_store import ThreadStore
 from bot.store.turn_store import TurnStore
@@ -84,6 +85,7 @@ async def open_reception(
             colleagues=frozenset({BOT}),
             threads=threads,
             exports=Exports(Uploads(api, session), PrivateWords(session), PERSONAS),
+            feedback=FeedbackStore(redis, prefix=prefix, words_days=7),
             door=Doorkeeper(WaysIn(api), door or DoorPolicy(strangers=True), scopes=identity.scopes),
             bound=bound,
             api=api,
