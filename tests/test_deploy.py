@@ -230,7 +230,7 @@ def test_the_example_settings_hold_no_secret() -> None:
         if re.match(r"#?COUNTRY_AGENTS_", line)
     )
     secret = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
-    assert len(secret) == 7
+    assert len(secret) == 8
     assert {name: example.get(f"COUNTRY_AGENTS_{name.upper()}") for name in secret} == dict.fromkeys(
         secret, ""
     )
