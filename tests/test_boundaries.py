@@ -242,3 +242,9 @@ def test_the_serving_process_loads_no_parser_and_no_index() -> None:
     code = f"import sys, bot.app, bot.__main__; print(*sorted({heavy!r} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.split() == []
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """Folders of tests are no packages: pytest would refuse the second one, on some workers."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

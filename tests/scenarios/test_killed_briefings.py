@@ -19,7 +19,7 @@ from bot.sandbox import Sandbox, WorkspaceConfig
 from bot.sandbox.faults import Fault
 from bot.sandbox.messages import Message
 from bot.store.briefing_store import BriefingStore
-from bot.turns import ChannelId
+from bot.turns import ChannelId, UserId
 from tests.briefings.doubles import APP, briefing_of
 from tests.support.desk import CHANNEL, ROOT
 from tests.support.valkey import RealValkey, namespace, redis, valkey
@@ -97,7 +97,7 @@ async def stage(valkey: RealValkey, redis: Redis, namespace: str, tmp_path: Path
 
 @asynccontextmanager
 async def _staged(stage: Stage) -> AsyncIterator[Stage]:
-    briefing = replace(briefing_of(), channel=ChannelId(CHANNEL))
+    briefing = replace(briefing_of(), channel=ChannelId(CHANNEL), owner=UserId("U0DANA"))
     await stage.store.save(briefing, DUE, lead=timedelta(seconds=45))
     await stage.start()
     try:
