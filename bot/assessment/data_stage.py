@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+import structlog
 
 from bot.assessment import demo, prompts
 from bot.assessment.changes import (
@@ -17,7 +20,9 @@ from bot.assessment.changes import (
     rescoring_schema,
     with_changes,
 )
+from bot.assessment.checks.table import Results, check_outlook, check_plan, check_watch
 from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, plan_schema, watch_schema
+from bot.assessment.data_mending import cut_schema, mend_fields
 from bot.assessment.data_schemas import HEAD
 from bot.assessment.dialect import Unit
 from bot.assessment.drafting import CHARS_A_TOKEN
@@ -27,6 +32,7 @@ from bot.assessment.formats import RESCORE_TOKENS
 from bot.assessment.open_answers import OpenAnswer
 from bot.assessment.plan_head import PlanHead
 from bot.assessment.printing import Data
+from bot.assessment.recording import make_record
 from bot.assessment.run import Run
 from bot.assessment.standing import corroborated, evidence_line
 from bot.assessment.values import Outlook, Plan, Watch
@@ -45,7 +51,11 @@ GIVEN_UP = "given_up"
 text that is on screen would move if the data came after all.
 """
 
+_CHECKS = {"plan": check_plan, "outlook": check_outlook, "watch": check_watch}
+
 _T = TypeVar("_T")
+
+log = structlog.get_logger(__name__)
 
 
 class DataStage:
@@ -112,12 +122,16 @@ class DataStage:
             return earlier.record.plan
         instruction = self._instruction("plan", None)
         data = await self._ask("plan", self._schema("plan", None), instruction, run.format.plan_tokens)
-        plan = self._capped(self._reader(None).plan(data))
-        if self._head is not None:
-            plan = replace(plan, **{name: getattr(self._head, name) for name in HEAD})
+        plan = await self._mended("plan", data, self._read_plan, None, run.format.plan_tokens)
         if not plan.judgments:
             run.problems.append("The plan could not be read, so there are no judgments with likelihoods.")
         run.put(CardChanged(plan.bottom_line, run.banners(plan), evidence_line(run.standing())))
+        return plan
+
+    def _read_plan(self, data: Mapping[str, Any]) -> Plan:
+        plan = self._capped(self._reader(None).plan(data))
+        if self._head is not None:
+            plan = replace(plan, **{name: getattr(self._head, name) for name in HEAD})
         return plan
 
     def _capped(self, plan: Plan) -> Plan:
@@ -165,7 +179,8 @@ class DataStage:
         plan = await self.plan
         await self._evidence.latest()
         data = await self._ask_or_do_without("outlook", plan, run.format.outlook_tokens)
-        return self._reader(plan).outlook(data, plan)
+        read = functools.partial(self._reader(plan).outlook, plan=plan)
+        return await self._mended("outlook", data, read, plan, run.format.outlook_tokens)
 
     async def _make_watch(self) -> Watch:
         run = self._run
@@ -176,7 +191,8 @@ class DataStage:
         plan = await self.plan
         await self._evidence.latest()
         data = await self._ask_or_do_without("watch", plan, run.format.watch_tokens)
-        return self._reader(plan).watch(data, plan)
+        read = functools.partial(self._reader(plan).watch, plan=plan)
+        return await self._mended("watch", data, read, plan, run.format.watch_tokens)
 
     async def _make_changes(self) -> tuple[Change, ...]:
         run = self._run
@@ -199,6 +215,46 @@ class DataStage:
         new = [source for source in run.evidence.retrieved if source.id not in known]
         since = f"{earlier.record.as_of:%d %b %Y, %H:%M} UTC"
         return tuple(change_units(changes, new, run.settings.lexicon, since))
+
+    async def _mended(
+        self,
+        name: str,
+        data: dict[str, Any],
+        read: Callable[[Mapping[str, Any]], _T],
+        plan: Plan | None,
+        max_tokens: int,
+    ) -> _T:
+        """What the call gave, its failing fields asked for anew before anybody has seen them. Not where an
+        earlier run had the answer: what came of it may be on screen.
+        """
+        run = self._run
+        if name in run.checkpoints or run.format.compact or not data:
+            run.drop(f"{name}-fields")
+            return read(data)
+        schema, instruction = self._schema(name, plan), self._instruction(name, plan)
+
+        async def check(value: _T) -> Results:
+            written = {"plan": plan or Plan(), "outlook": Outlook(), "watch": Watch()} | {name: value}
+            record = make_record(run, Data(**cast("dict[str, Any]", written)), {})
+            # In a thread: it computes for some milliseconds, and others' text goes on meanwhile.
+            return await asyncio.to_thread(_CHECKS[name], record, run.persona)
+
+        async def ask(fields: Mapping[str, object], request: str) -> dict[str, Any] | None:
+            cut, again = cut_schema(schema, fields), f"{instruction}\n{request}"
+            try:
+                return parse_object(await self._collect(f"{name}-fields", again, cut, max_tokens))
+            except ModelError as error:
+                log.warning(
+                    "repair.failed", turn_id=run.assignment.turn_id, call=name, error=type(error).__name__
+                )
+                return None
+            finally:
+                run.settled(f"{name}-fields")
+
+        value, mended = await mend_fields(name, data, read, check, ask, run.accounts)
+        if mended is not data:
+            run.checkpoint(name, mended)
+        return value
 
     def _reader(self, plan: Plan | None) -> DataReader:
         run = self._run
@@ -282,7 +338,7 @@ class DataStage:
             return "".join(pieces)
 
         async def attempt() -> str:
-            async with run.calls.slot(run.priority(name)):
+            async with run.calls.slot(run.priority(name.removesuffix("-fields"))):
                 if (begun := run.begun(name)) is not None:
                     try:
                         return await read(begun)

@@ -14,7 +14,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from tests.support.model_replies import ModelRequest, Reply
 
@@ -165,9 +165,15 @@ def _sentences(place: str) -> list[str]:
     return _deck()[start:] + _deck()[:start]
 
 
-def _day(days: int) -> str:
-    """A date so many days from now: within the windows of the checks, whenever the script is played."""
-    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
+def _day(today: date, days: int) -> str:
+    """A date so many days on: within the windows of the checks, whenever the question was asked."""
+    return (today + timedelta(days=days)).isoformat()
+
+
+def _asked(request: ModelRequest) -> date:
+    """The day that the request calls today."""
+    told = re.search(r"Today is \w+ (\d{1,2} \w+ \d{4})", request.context)
+    return datetime.strptime(f"{told[1]} +0000", "%d %B %Y %z").date() if told else datetime.now(UTC).date()
 
 
 @functools.cache
@@ -259,7 +265,7 @@ def _title(line: str, words: int = 6) -> str:
     return " ".join(line.split()[:words])
 
 
-def _plan(sources: Sources) -> str:
+def _plan(sources: Sources, today: date) -> str:
     lines = iter(_sentences("plan"))
     views = ("persona_state", "counterparty", "third_party", "analyst", "analyst")
     statements = (
@@ -285,7 +291,7 @@ def _plan(sources: Sources) -> str:
                 "low": low,
                 "point": point,
                 "high": high,
-                "until": _day(350),
+                "until": _day(today, 350),
                 "confidence": "moderate",
                 "view": view,
                 "pillar": ("domestic_stability_growth", "tech_self_reliance", "global_positioning")[
@@ -322,7 +328,7 @@ def _for_and_against(sources: Sources, number: int) -> list[str]:
     return [*turned[:-1], f"-{turned[-1]}"]
 
 
-def _outlook(sources: Sources) -> str:
+def _outlook(sources: Sources, today: date) -> str:
     lines = iter(_sentences("outlook"))
     rated = sources[1:4] or sources
     data = {
@@ -373,15 +379,15 @@ def _outlook(sources: Sources) -> str:
                 "judgment": "J1",
                 "base_rate": "Six such notices in the last ten years, mostly before a review.",
             }
-            for by, percent in ((_day(150), 30), (_day(300), 45))
+            for by, percent in ((_day(today, 150), 30), (_day(today, 300), 45))
         ],
     }
     return json.dumps(data, ensure_ascii=False)
 
 
-def _watch() -> str:
+def _watch(today: date) -> str:
     lines = iter(_sentences("watch"))
-    dates = [_day(days) for days in (18, 26, 95, 190, 310)]
+    dates = [_day(today, days) for days in (18, 26, 95, 190, 310)]
     data = {
         "items": [
             {
@@ -400,7 +406,7 @@ def _watch() -> str:
                 "audience": audience,
                 "exposure": exposure,
                 "implication": f"{deed} before the first renewal, {reason}.",
-                "by": _day(120),
+                "by": _day(today, 120),
             }
             for (audience, exposure, deed), reason in zip(
                 (
@@ -453,11 +459,11 @@ def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
     sources = tuple(dict.fromkeys(re.findall(r'<material id="(S\d+)"', request.context))) or ("S1",)
     match request.schema_name:
         case "plan":
-            return _plan(sources)
+            return _plan(sources, _asked(request))
         case "outlook":
-            return _outlook(sources)
+            return _outlook(sources, _asked(request))
         case "watch":
-            return _watch()
+            return _watch(_asked(request))
         case _:
             pass
     key = section_key(request)

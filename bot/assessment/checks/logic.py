@@ -172,7 +172,7 @@ def _contrary(subject: Subject) -> Iterator[Fault]:
     if not subject.judgments:
         yield Fault("There is no judgment that anything could speak against.")
     searched = any(query in record.retrieval.queries for query in record.retrieval.contrary_queries)
-    mendable = len(record.sources) > 1
+    mendable = len(record.retrieved) > 1
     for judgment in subject.judgments.values():
         if not judgment.contrary and not searched:
             yield Fault(
