@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from bot.assessment.printing import day
 from bot.llm.openai_model import ModelEndpoint, OpenAIModel, RoleSettings
 from bot.llm.port import ModelBrokenError, ModelCall, ModelConfigurationError, ModelRefusedError, Role
 from tests.assessment.doubles import (
+    AS_OF,
     Assessment,
     ScriptedModel,
     assess,
@@ -90,7 +91,7 @@ async def test_what_the_data_calls_hold_is_printed_by_us(seed: Assessment) -> No
     """Assumptions close section 4, hypotheses 5, judgments 6; watch items are 7; implications stand in 8."""
     assert "Key assumptions\n\n- **A1 (linchpin):** Allied refining capacity" in seed.section("4")
     assert "- **58 %** — **H1:** " in seed.section("5")
-    until = day(datetime.now(UTC).date() + timedelta(days=350))  # as the script has it
+    until = day(AS_OF.date() + timedelta(days=350))  # as the script has it
     assert f"likely (60–79 %), until {until}. _Confidence: moderate._" in seed.section("6")
     assert seed.section("7").count("\n- **W") == 5
     verdict = seed.section("8")
