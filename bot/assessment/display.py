@@ -13,7 +13,7 @@ from bot.assessment.drafting import Draft
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Cut, Finished, Part, StatusChanged
 from bot.assessment.formats import SectionSpec
-from bot.assessment.premise import contradiction_units, premise_units
+from bot.assessment.premise import HYPOTHETICAL, contradiction_units, premise_units
 from bot.assessment.printing import Data, closing_lines, epigraph_lines, print_block, source_call
 from bot.assessment.recording import make_record
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
@@ -127,6 +127,8 @@ class Display:
             run.put(line_part(name, section=spec.key, cut=Cut.SECTION, first=first))
         if spec.lead:
             run.put(line_part(spec.lead.format_map(names), section=spec.key))
+        if plan is not None and plan.premise == "hypothetical" and not spec.factual:
+            run.put(line_part(f"_{HYPOTHETICAL}_", section=spec.key))
         renderer = self._renderer(spec, plan)
         head = await self._show_premise(renderer, draft) if spec.factual else None
         last = await self._show_draft(draft, renderer)

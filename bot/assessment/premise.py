@@ -13,8 +13,10 @@ from bot.assessment.printing import day
 from bot.assessment.values import Plan
 from bot.evidence.table import EvidenceTable
 
-__all__ = ["contradiction_units", "is_breaking", "premise_banner", "premise_units"]
+__all__ = ["HYPOTHETICAL", "contradiction_units", "is_breaking", "premise_banner", "premise_units"]
 
+HYPOTHETICAL = "Hypothetical: what is supposed here has not happened; sources that are cited are background."
+"""The label of an answer to a question that supposes something: on the card and in every section (OP4)."""
 OLD_DAYS = 14
 """Days from which an event is no news and the premise is called old (issue 4)."""
 BREAKING_DAYS = 7
@@ -29,6 +31,8 @@ MONTHS_TOLD = 36
 
 def premise_units(plan: Plan, evidence: EvidenceTable, today: date) -> list[Unit]:
     """Section 1's first bullet; none where the premise is recent and holds."""
+    if plan.premise == "hypothetical":
+        return [Unit(Kind.BULLET, _labelled(HYPOTHETICAL))]
     if not _needs_saying(plan, today):
         return []
     cited = "".join(f"[{source_id}]" for source_id in plan.since_sources)
@@ -55,6 +59,8 @@ def contradiction_units(plan: Plan, evidence: EvidenceTable) -> list[Unit]:
 
 def premise_banner(plan: Plan, evidence: EvidenceTable, today: date) -> str:
     """The card's sentence, or an empty string."""
+    if plan.premise == "hypothetical":
+        return HYPOTHETICAL
     if not _needs_saying(plan, today):
         return ""
     since = f" Since then: {plan.since.rstrip('. ')}." if plan.since else ""
@@ -63,6 +69,11 @@ def premise_banner(plan: Plan, evidence: EvidenceTable, today: date) -> str:
     named = [source.publisher for key in plan.since_sources if (source := evidence.source(key))]
     by = f" ({', '.join(dict.fromkeys(named))})" if named and plan.since else ""
     return f"{_when(plan, today)}{since.removesuffix('.')}{by}."
+
+
+def _labelled(text: str) -> str:
+    label, rest = text.split(": ", 1)
+    return f"**{label}:** {rest}"
 
 
 def is_breaking(plan: Plan, today: date) -> bool:

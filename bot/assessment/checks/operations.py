@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from bot.assessment.assessment_record import RetrievalReport
-from bot.assessment.checks.finding import EVERYWHERE, ON_RECORD, ON_SECTIONS, Check, Fault, Severity, at
-from bot.assessment.checks.subject import Stage, Subject
+from bot.assessment.checks.finding import EVERYWHERE, ON_RECORD, Check, Fault, Severity, at
+from bot.assessment.checks.subject import Subject
 from bot.assessment.checks.support import tells
 from bot.assessment.checks.wordlists import wordlist
 from bot.evidence.items import SourceClass
@@ -21,6 +21,7 @@ _COUNT = re.compile(r"\b\d+ sources?\b|\bno (?:retrieved )?source\b", re.IGNOREC
 _CUTOFF = re.compile(
     r"\bnewest\b|\bnone dated\b|\bcut-?off\b|\bno (?:retrieved )?source\b|\b0 sources\b", re.IGNORECASE
 )
+_LABEL = re.compile(r"^[\W_]*hypothetical\b", re.IGNORECASE | re.MULTILINE)
 _NO_EVIDENCE = frozenset({SourceClass.USER_CLAIM, SourceClass.FORWARDED, SourceClass.BASELINE})
 
 
@@ -74,19 +75,20 @@ def _harmless(subject: Subject) -> Iterator[Fault]:
 
 def _hypothetical(subject: Subject) -> Iterator[Fault]:
     record = subject.record
+    if not record.sections:
+        yield Fault("There is no section that could carry a label.")
     if not record.hypothetical:
-        return
-    for unit in subject.units:
-        if any(source.source_class not in _NO_EVIDENCE for source in subject.cited(unit.text)):
-            yield at(unit, "Something hypothetical cites a source as if it had happened.")
-    if subject.stage is not Stage.RECORD:
         return
     if not tells(subject, "hypothetical"):
         yield Fault("No banner says that this is hypothetical.", "card")
     for section in record.sections:
-        head = " ".join(section.text.splitlines()[:4])
-        if not re.search(r"\bhypothetical\b", head, re.IGNORECASE):
-            yield Fault(f"Section {section.key} does not begin with the label “Hypothetical”.", section.key)
+        if not _LABEL.search(section.text):
+            yield Fault(f"Section {section.key} does not carry the label “Hypothetical”.", section.key)
+            for number, unit in enumerate(section.units):
+                if any(source.source_class not in _NO_EVIDENCE for source in subject.cited(unit.text)):
+                    yield Fault(
+                        "Something supposed cites a source as if it had happened.", section.key, number
+                    )
 
 
 CHECKS = (
@@ -121,6 +123,7 @@ CHECKS = (
         "A hypothetical answer says so on the card and in every section, and cites nothing but background.",
         Severity.P0,
         _hypothetical,
-        ON_SECTIONS,
+        ON_RECORD,
+        by_construction=True,
     ),
 )
