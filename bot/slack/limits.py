@@ -194,6 +194,7 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("conversations.members", 100, "calls a minute", "tier 4", "method reference"),
     Limit("views.publish", 100, "calls a minute", "tier 4", "method reference"),
     Limit("views.open", 100, "calls a minute", "tier 4", "method reference"),
+    Limit("views.publish", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.history", 50, "calls a minute", "tier 3, internal apps", "method reference"),
     Limit("conversations.join", 50, "calls a minute", "tier 3", "method reference"),
     Limit("conversations.open", 50, "calls a minute", "tier 3", "method reference"),
