@@ -18,7 +18,7 @@ from bot.llm.openai_model import ModelEndpoint, OpenAIModel, RoleSettings
 from bot.llm.port import ModelCall, Role
 from tests.benchmarks.assessments import ask_at_once, idle_cpu
 from tests.benchmarks.cpu_per_token import KEY, SCRIPT, TOKENS, TOKENS_PER_SECOND
-from tests.benchmarks.processes import open_desk
+from tests.benchmarks.processes import Meter, open_desk
 from tests.benchmarks.rows import Row, row_of
 from tests.benchmarks.watching import viewer
 from tests.support.model_replies import CHARACTERS_PER_TOKEN
@@ -41,6 +41,8 @@ FLAT_SHARE = 0.8
 FLAT = 1.25
 """What "flat" may be: the cost at any step to that of the first; measured twice, a step differs by a fifth
 on a quiet machine."""
+WATCH_SECONDS = 2.0
+"""One stretch of a step of turns."""
 TURN_MEGABYTES = 1
 """Issue 2, Speed."""
 
@@ -56,7 +58,7 @@ class Step:
     cpu_per_token: float
     """µs of the process."""
     cpu_share: Mapping[str, float]
-    """Of a core, by process."""
+    """Of a core, by process; of turns in the busiest stretch, because they begin and end quietly."""
     megabytes: float = 0.0
     """Memory a turn, at its highest."""
 
@@ -183,13 +185,28 @@ async def _turns(numbers: Sequence[int]) -> list[Step]:
         await ask_at_once(desk, person, 1, idle=idle)  # what is loaded with the first is nobody's memory
         first = 0.0
         for number in numbers:
-            crowd = await ask_at_once(desk, person, number, idle=idle)
+            shares = {"app": 0.0, "sandbox": 0.0, "model server": 0.0}
+            watching = asyncio.create_task(_watch([desk.app, desk.sandbox, desk.model], shares))
+            try:
+                crowd = await ask_at_once(desk, person, number, idle=idle)
+            finally:
+                watching.cancel()
             slowest = max(answer.complete for answer in crowd.answers)
             first = first or slowest
             tokens = sum(answer.tokens for answer in crowd.answers)
             cpu = sum(answer.cpu_per_token * answer.tokens for answer in crowd.answers) / tokens
             megabytes = (crowd.megabytes_peak - crowd.megabytes_before) / number
-            steps.append(Step(number, slowest / first, cpu, crowd.cpu_share, megabytes))
+            steps.append(Step(number, slowest / first, cpu, shares, megabytes))
             if steps[-1].lateness > TURNS_LATE:
                 break
     return steps
+
+
+async def _watch(meters: Sequence[Meter], shares: dict[str, float]) -> None:
+    """Keep each process's share of a core in its busiest stretch, until cancelled."""
+    while True:
+        before, began = [meter.cpu_seconds for meter in meters], time.monotonic()
+        await asyncio.sleep(WATCH_SECONDS)
+        seconds = time.monotonic() - began
+        for meter, start in zip(meters, before, strict=True):
+            shares[meter.name] = max(shares[meter.name], (meter.cpu_seconds - start) / seconds)
