@@ -20,6 +20,9 @@ __all__ = ["Case"]
 REACH_SECONDS = 60.0
 """A turn comes to its stage within a few seconds on a quiet machine."""
 
+ARRIVED_SECONDS = 120.0
+"""Slack's last delivery of an event is made within 45 s in all our worlds, and its answer is awaited."""
+
 
 @dataclass
 class Case:
@@ -40,6 +43,8 @@ class Case:
     """Turns of other questions in the same thread."""
     struck: float = 0.0
     """When it happened, in wall-clock seconds as the sandbox's books have them."""
+    calls_before: int = 0
+    """Slack calls in the books by then."""
     complaints: list[str] = field(default_factory=list)
     """What was wrong before the end."""
     held: Held = field(default_factory=Held)
@@ -113,6 +118,7 @@ class Case:
     def strike(self) -> None:
         """It happens now."""
         self.struck = time.time()
+        self.calls_before = len(self.world.desk.sandbox.calls)
 
     async def open(self, **fault: Any) -> None:
         """Let the turn go on; ``fault`` is what becomes of the Slack call that was held."""
@@ -150,7 +156,8 @@ class Case:
         """Wait until every turn of the thread is over, and everything sent has arrived."""
         for turn_id in (*self.others, self.turn_id):
             await self.world.until_over(turn_id)
-        await self.world.desk.idle()
+        sandbox = self.world.desk.sandbox
+        await self.world.desk.until(lambda: not sandbox.dispatcher.undelivered, ARRIVED_SECONDS)
         assert await self.world.desk.store.running(TEAM, self.channel, self.root) is None
 
     def messages(self) -> list[Message]:

@@ -109,14 +109,13 @@ async def _go_on(cases: Sequence[Case]) -> None:
 async def progress(case: Case, seconds: float = PROGRESS_SECONDS) -> float:
     """Wait until the reader sees something new; the seconds since it happened."""
     sandbox = case.world.desk.sandbox
-    seen = len(sandbox.calls)
 
     def shown() -> bool:
         return any(
             call.ok
             and call.at > case.struck
             and case.channel in (call.args.get("channel"), call.args.get("channel_id"))
-            for call in sandbox.calls[seen:]
+            for call in sandbox.calls[case.calls_before :]
         )
 
     try:

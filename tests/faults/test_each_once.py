@@ -50,7 +50,6 @@ ONCE_FOR_ALL = {
 """Faults that meet every turn there is."""
 
 
-@pytest.mark.fault_table
 async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests: pytest.Subtests) -> None:
     """Slack, the model or a person fails a turn at one of its stages."""
     await worlds.run([cell(fault, stage) for fault, stage in ONCE.items()], subtests)
