@@ -153,6 +153,8 @@ async def write_draft(
                 reason = FinishReason.LENGTH
                 break
     intake.close(whole=reason is FinishReason.STOP)
+    if begun_with and intake.empty and reason is FinishReason.STOP:
+        return  # asked to go on after its last line, the model had nothing to add
     if len(draft.units) == begun_with:
         accounts.counts["unusable_draft"] += 1
         raise UnusableDraftError("nothing left after the checks")
@@ -222,6 +224,11 @@ class _Intake:
         self._is_json: bool | None = None
         if call.opening:
             self._give(call.opening)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no word has come."""
+        return self._is_json is None
 
     def take(self, text: str) -> bool:
         """Take more text; False where the model has sent more than it may."""

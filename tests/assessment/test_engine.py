@@ -282,6 +282,14 @@ async def test_a_torn_section_goes_on_after_what_was_shown(seed: Assessment) -> 
     assert "of the resumed run" in shown
 
 
+async def test_a_section_torn_after_its_last_line_is_complete(seed: Assessment) -> None:
+    """The model has nothing to add, which is no failure."""
+    torn = {**seed.checkpoints, "section-2": {**seed.checkpoints["section-2"], "complete": False}}
+    resumed = await assess(ScriptedModel(lambda _: ""), checkpoints=torn)
+    assert resumed.text == seed.text
+    assert not resumed.report.problems
+
+
 async def test_checkpoints_come_before_the_text_they_cover() -> None:
     """A crash after a part was yielded never loses the units it was rendered from."""
     model = ScriptedModel(seed_answer)
