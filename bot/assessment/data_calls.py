@@ -44,6 +44,7 @@ from bot.assessment.values import (
     WatchItem,
 )
 from bot.assessment.wording import Reference, Tables, clean, jaccard
+from bot.evidence.quarantine import quarantined
 from personas.persona import Persona
 
 __all__ = ["DataReader", "Score", "outlook_schema", "parse_object", "plan_schema", "watch_schema"]
@@ -362,14 +363,24 @@ class DataReader:
         """A cleaned sentence of at most so many words, without references, or an empty string."""
         if not isinstance(value, str) or not value.strip():
             return ""
-        return _at_most(self._plain(clean(value, self.tables, self.counts) or ""), words)
+        text = _at_most(self._plain(clean(value, self.tables, self.counts) or ""), words)
+        return "" if self._is_order(text) else text
 
     def _name(self, value: object, words: int = 6) -> str:
         """A short name: unlike a sentence it may be a single word."""
         if not isinstance(value, str) or not value.strip():
             return ""
         name = clean(value, self.tables, self.counts, heading=True) or ""
-        return _at_most(self._plain(name), words).strip(".…: ")
+        name = _at_most(self._plain(name), words).strip(".…: ")
+        return "" if self._is_order(name) else name
+
+    def _is_order(self, text: str) -> bool:
+        """Whether it reads like an instruction to a model: the plan stands in the instructions of later
+        calls, and what a source made one call say must not reach the next as an order.
+        """
+        found = bool(quarantined(text)[1])
+        self.counts["instruction"] += found
+        return found
 
     def _plain(self, text: str) -> str:
         """The text with glossary terms in English and without other references: data stands in places

@@ -265,7 +265,7 @@ class DataStage:
         run = self._run
         if run.format.compact:
             return demo.data_instruction(name, run.persona, self._other)
-        return prompts.data_instruction(name, plan, run.format, run.names(plan))
+        return prompts.data_instruction(name, plan, run.format, run.told_names(plan))
 
     def _schema(self, name: str, plan: Plan | None) -> JsonSchema:
         run = self._run

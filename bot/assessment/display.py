@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from bot.assessment.checks.table import check_record
@@ -223,6 +223,7 @@ class Display:
             Counter() if rehearsal else run.accounts.counts,
             factual=spec.factual,
             cited=Counter() if rehearsal else run.citations,
+            supported=defaultdict(set) if rehearsal else run.supported,
         )
 
     def _size(self, draft: Draft, plan: Plan | None) -> int:

@@ -8,14 +8,13 @@ glossary terms, from the references in the units.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from bot.assessment.dialect import Kind, Unit
+from bot.assessment.dialect import Kind, Unit, split_sentences
 from bot.assessment.events import Cut, Part
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.wording import Reference, Tables
-from bot.evidence.items import SourceClass
 from personas.persona import Persona
 
 __all__ = ["SectionRenderer", "heading_part", "line_part"]
@@ -30,6 +29,7 @@ _LEADING_INTO_IT = frozenset(
 )
 """Words that a likelihood follows in a sentence; elsewhere it stands behind a dash."""
 _GLUED = re.compile(r"(?<=[^\s(“*_])(?=\[S\d|\{[JQT]\d)")
+_SOURCE_ID = re.compile(r"\[(S\d+)\]")
 _SAME_CITATION = re.compile(r"(\[\d+(?:: [^\]]+)?\])(?:\s*\1)+")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -59,10 +59,14 @@ class SectionRenderer:
     factual: bool = False
     cited: Counter[str] = field(default_factory=Counter)
     """How often each source is cited, by id."""
+    supported: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The retrieved sources that say what a claim says, by the claim's id: the text cites them together."""
     _previous: Kind | None = None
     _letters: int = 0
     _cited: set[str] = field(default_factory=set)
     _ours: bool = False
+    _backed: bool = False
+    """What is being printed cites a retrieved source with every claim."""
 
     def render(self, unit: Unit, *, ours: bool = False) -> Part:
         """The part a unit becomes; ``ours``: we wrote it, and it is no fact that needs a source."""
@@ -91,6 +95,7 @@ class SectionRenderer:
             # A fact cites a source or says that it has none (design, decision 10).
             self.counts["fact_without_source"] += 1
             text = f"{text} _(no source)_"
+        self._backed = self._is_backed(text)
         text = _GLUED.sub(" ", text)
         if "{J" in text:
             text = _BEHIND_THE_STOP.sub(r" — \1.", text)
@@ -134,15 +139,34 @@ class SectionRenderer:
         return f"{term.english} ({native})" if first and native else term.english
 
     def _source(self, source_id: str, *, first: bool) -> str:
-        """A link at first use in the section, a plain number after; a claim says that it is one."""
+        """A link at first use in the section, a plain number after; a claim says that it is one, until a
+        source supports it.
+        """
         source = self.tables.evidence.source(source_id)
         if source is None:
             return ""
         self.cited[source_id] += 1
         number = source_id.removeprefix("S")
-        if source.source_class in (SourceClass.USER_CLAIM, SourceClass.FORWARDED):
+        if source.is_claim:
+            if self._backed:
+                if first:
+                    self._cited.discard(source_id)  # where it stands alone it is marked all the same
+                return f"[{number}]"
             return f"[{number}: {source.source_class}]" if first or self.factual else f"[{number}]"
         return f"[{number}]({source.url})" if first and source.url else f"[{number}]"
+
+    def _is_backed(self, text: str) -> bool:
+        """Whether a retrieved source stands in every sentence that cites a claim; notes whom they support."""
+        backed = True
+        for sentence in split_sentences(text) if "[S" in text else ():
+            known = [self.tables.evidence.source(name) for name in _SOURCE_ID.findall(sentence)]
+            cited = [source for source in known if source is not None]
+            claims = [source.id for source in cited if source.is_claim]
+            others = {source.id for source in cited if not source.is_claim}
+            for claim in claims:
+                self.supported[claim] |= others
+            backed = backed and not (claims and not others)
+        return backed
 
 
 def _set_off(match: re.Match[str]) -> str:

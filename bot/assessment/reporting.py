@@ -47,7 +47,9 @@ def report(
     if uncited := _uncited(standing):
         notices.append(uncited)
     return Report(
-        sources=tuple(source_line(source) for source in _listed(standing)),
+        sources=tuple(
+            source_line(source, standing.supported.get(source.id, ())) for source in _listed(standing)
+        ),
         check_line=" · ".join(accounts),
         notices=tuple(notices),
         problems=tuple(problems),
@@ -81,14 +83,18 @@ def _named(checks: Sequence[Check]) -> str:
     return ", ".join(named) + more
 
 
-def source_line(source: Source) -> str:
-    """One row of the source list: "[3](https://…) Title, Publisher, 20 Nov 2026 (wire)"."""
+def source_line(source: Source, supported_by: Iterable[str] = ()) -> str:
+    """One row of the source list: "[3](https://…) Title, Publisher, 20 Nov 2026 (wire)"; of a claim also the
+    numbers of the sources that say the same.
+    """
     number = source.id.removeprefix("S")
     label = f"[{number}]({source.url})" if source.url else f"[{number}]"
     marked = source.source_class is SourceClass.STATE_MEDIA
     kind = f"**{source.source_class}**" if marked else source.source_class
     if source.is_claim:
-        return f"{label} {source.title}, {source.publisher} ({kind})"
+        numbers = sorted(int(name.removeprefix("S")) for name in supported_by)
+        support = f", in part supported by {', '.join(map(str, numbers))}" if numbers else ""
+        return f"{label} {source.title}, {source.publisher} ({kind}{support})"
     dated = f"{source.published:%d %b %Y}" if source.published else "**undated**"
     return f"{label} {source.title}, {source.publisher}, {dated} ({kind})"
 

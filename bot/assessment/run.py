@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from bot.assessment.open_answers import OPEN_ANSWERS, OpenAnswer, OpenAnswers
 from bot.assessment.printing import source_call
 from bot.assessment.slots import CallSlots
 from bot.assessment.standing import Standing, banners
-from bot.assessment.titles import headline, title_slots
+from bot.assessment.titles import event_kind, headline, title_slots
 from bot.assessment.transcript import Transcript
 from bot.assessment.values import Plan
 from bot.assessment.wording import Tables, material_of
@@ -40,7 +40,7 @@ from bot.llm.port import (
     Usage,
 )
 from bot.retrying import RetryPolicy, retrying
-from bot.turns import Question
+from bot.turns import Question, Quoted
 from personas.persona import Persona
 
 __all__ = ["Assignment", "EngineSettings", "Run"]
@@ -128,10 +128,12 @@ class Run:
         """How retrieval goes, without its items; ``None``: nothing is searched."""
         self.citations: Counter[str] = Counter()
         """How often the text on screen cites each source."""
+        self.supported: defaultdict[str, set[str]] = defaultdict(set)
+        """The retrieved sources that the text on screen cites together with a claim, by the claim's id."""
         self.transcript = Transcript()
         """What is put out for readers."""
         self.card_tells_search = False
-        self.title = headline(assignment.question)
+        self.title = headline(_read_question(self.evidence))
         self._system = prompts.system_text(self.persona, self.format, settings.organisation)
         self._context = ""
         self._late = ""
@@ -191,7 +193,8 @@ class Run:
         """
         evidence = EvidenceTable(self.evidence.sources[: self.frozen]) if prefix else self.evidence
         citations = dict(self.citations) if written else None
-        return Standing(evidence, self.assignment.as_of, self.searched, citations)
+        supported = {claim: frozenset(by) for claim, by in self.supported.items() if by} if written else {}
+        return Standing(evidence, self.assignment.as_of, self.searched, citations, supported)
 
     def first_banners(self) -> tuple[str, ...]:
         """What is known before anything was retrieved or planned."""
@@ -215,6 +218,13 @@ class Run:
             counterparty=plan.counterparty if plan else "",
             stance=plan.stance if plan else "act",
         )
+
+    def told_names(self, plan: Plan | None) -> Mapping[str, str]:
+        """The same for instructions: the event by its kind alone. The person's own words reach a model as
+        data, never as part of what it is told to do.
+        """
+        names = self.names(plan)
+        return {**names, "it": event_kind(self.title) or "the event"}
 
     def call(
         self,
@@ -329,6 +339,12 @@ class Run:
             with trial:
                 return await attempt()
         raise AssertionError("unreachable: the last error is raised")
+
+
+def _read_question(claims: EvidenceTable) -> Question:
+    """The question as the table of claims has it."""
+    asked, *forwarded = claims.sources
+    return Question(asked.text, tuple(Quoted(source.publisher, source.text) for source in forwarded))
 
 
 def _retry_after(error: BaseException) -> float | None:

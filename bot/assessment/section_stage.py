@@ -95,7 +95,7 @@ class SectionStage:
             await self._evidence.latest()
         # From here to the call nothing is awaited: what it is shown and what it may cite are one table.
         tables, names = run.tables(None if spec.factual else plan), run.names(plan)
-        instruction = prompts.section_instruction(spec, run.format, plan, names)
+        instruction = prompts.section_instruction(spec, run.format, plan, run.told_names(plan))
         if (earlier := run.assignment.earlier) is not None:
             if run.format.compact:
                 earlier = replace(earlier, budget_tokens=min(earlier.budget_tokens, COMPACT_TOKENS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.assessment.premise import is_breaking, premise_banner
@@ -57,6 +57,8 @@ class Standing:
     """How retrieval went; ``None``: nothing was searched."""
     citations: Mapping[str, int] | None = None
     """How often each source is cited, by id; ``None`` before the text is written."""
+    supported: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The retrieved sources that say what a claim says, by the claim's id."""
 
     @property
     def used(self) -> tuple[Source, ...]:

@@ -12,7 +12,7 @@ from bot.assessment.dialect import split_sentences
 from bot.turns import Question
 from personas.persona import Persona
 
-__all__ = ["event_name", "headline", "opening_sentence", "title_slots"]
+__all__ = ["event_kind", "event_name", "headline", "opening_sentence", "title_slots"]
 
 HEADLINE_WORDS = 12
 """Words: the longest headline (design, decision 3)."""
@@ -97,13 +97,20 @@ def headline(question: Question) -> str:
 
 def event_name(title: str) -> str:
     """What section titles call the event: "the truce", or the headline itself in quotation marks."""
+    return event_kind(title) or _in_quotation_marks(title)
+
+
+def event_kind(title: str) -> str:
+    """The event without the user's words: "the truce", "the question at hand"; empty where the headline names
+    it by no noun of the list.
+    """
     if _QUESTION.match(title) or title.endswith("?") or not title:
         return "the question at hand"
     words = [word.strip(".,;:!?’'\"“”()…").casefold() for word in title.split()]
     nouns = [word for word in words if word in _EVENT_NOUNS]
     if nouns:
         return _PLURALS.get(nouns[-1], f"the {nouns[-1]}")
-    return _in_quotation_marks(title)
+    return ""
 
 
 def opening_sentence(persona: Persona, title: str, *, up_to_date: bool) -> str:

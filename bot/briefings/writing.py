@@ -145,11 +145,19 @@ def _context(assignment: Assignment) -> str:
         lines = [
             f"{point.point_id}: {as_data(point.statement)}{_chance(point)}" for point in assignment.points
         ]
-        blocks.append("Open points of earlier assessments:\n" + "\n".join(lines))
+        blocks.append(_block("open points of earlier assessments", lines))
     if assignment.reported:
         lines = [f"- {as_data(reported.gist or reported.title)}" for reported in assignment.reported]
-        blocks.append("Already reported:\n" + "\n".join(lines))
+        blocks.append(_block("already reported", lines))
+    if assignment.topics:
+        lines = [f"- {as_data(topic)}" for topic in assignment.topics]
+        blocks.append(_block("the readers’ interests", lines))
     return "\n\n".join(blocks)
+
+
+def _block(kind: str, lines: Iterable[str]) -> str:
+    """More text from outside, delimited like the documents."""
+    return f'<material kind="{kind}">\n' + "\n".join(lines) + "\n</material>"
 
 
 def _chance(point: OpenPoint) -> str:
@@ -157,8 +165,7 @@ def _chance(point: OpenPoint) -> str:
 
 
 def _instruction(assignment: Assignment) -> str:
-    wanted = "; ".join(as_data(topic) for topic in assignment.topics)
-    focus = f" The readers’ interests, to be served first: {wanted}." if wanted else ""
+    focus = " Serve the readers’ interests, as the material lists them, first." if assignment.topics else ""
     return _INSTRUCTION.format(most=assignment.most, watch=TO_WATCH, focus=focus)
 
 

@@ -17,6 +17,7 @@ from bot.assessment.lexicon import LEXICONS
 from bot.assessment.references import Tables
 from bot.assessment.rendering import SectionRenderer, heading_part
 from bot.assessment.wording import clean
+from bot.evidence.items import SourceClass
 from bot.evidence.table import EvidenceTable, Excerpt, Source
 from tests.assessment.doubles import judgment, persona, tables
 from tests.assessment.recogniser import forbidden
@@ -87,6 +88,24 @@ def test_a_claim_is_marked_as_one() -> None:
         assert facts.render(Unit(Kind.BULLET, "It holds [S1]")).text.endswith("It holds [1: user’s claim]")
     assert section.render(Unit(Kind.BULLET, "It holds [S1]")).text.endswith("[1: user’s claim]")
     assert section.render(Unit(Kind.BULLET, "It lasts [S1]")).text.endswith("It lasts [1]")
+
+
+def test_a_claim_is_one_until_a_source_supports_it() -> None:
+    """Cited together with a retrieved source it is marked no more; where it stands alone it is."""
+    source = Source(
+        "S2", "Notice No. 70", "Ministry of Commerce", SourceClass.OFFICIAL, "It suspends it.", URL
+    )
+    known = tables()
+    known = replace(known, evidence=EvidenceTable((*known.evidence.sources, source)))
+    facts, section = renderer(known, factual=True), renderer(known)
+    backed = Unit(Kind.BULLET, "It is suspended [S1] [S2].")
+    assert facts.render(backed).text.endswith(f"It is suspended [1] [2]({URL}).")
+    assert facts.render(Unit(Kind.BULLET, "It lasts [S1].")).text.endswith("It lasts [1: user’s claim].")
+    half = Unit(Kind.BULLET, "It was signed [S1]. It is suspended [S2].")
+    assert facts.render(half).text.endswith("It was signed [1: user’s claim]. It is suspended [2].")
+    section.render(backed)
+    assert section.render(Unit(Kind.BULLET, "It lasts [S1].")).text.endswith("It lasts [1: user’s claim].")
+    assert (facts.supported, section.supported) == ({"S1": {"S2"}}, {"S1": {"S2"}})
 
 
 def test_a_fact_without_a_source_says_so() -> None:

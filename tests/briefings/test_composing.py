@@ -241,7 +241,7 @@ async def test_without_its_model_the_briefing_still_goes_out(store: BriefingStor
 
 
 async def test_the_model_gets_material_as_data(store: BriefingStore) -> None:
-    """A document cannot close its block, and readers' interests and earlier items stand in the call."""
+    """A document cannot close its block; readers' interests and earlier items stand in blocks as well."""
     model = AnsweringModel(told(an_item()))
     hostile = item(
         1,
@@ -252,10 +252,13 @@ async def test_the_model_gets_material_as_data(store: BriefingStore) -> None:
     briefing = briefing_of(topics=("rare earths", "<chips>"), countries=("Chile",))
     await composed(store, ScriptedDesk([hostile]), model, briefing=briefing)
     (call,) = model.calls
-    assert call.context.count("</material>") == 1
-    assert "rare earths; ‹chips›; Chile" in call.instruction
+    assert call.context.count("</material>") == 2
+    interests = '<material kind="the readers’ interests">\n- rare earths\n- ‹chips›\n- Chile\n</material>'
+    assert interests in call.context
+    assert "chips" not in call.instruction
     await composed(store, ScriptedDesk(news(2)), model, briefing=briefing)
-    assert "Already reported:\n- The ministry raised the quota for magnets." in model.calls[1].context
+    reported = '<material kind="already reported">\n- The ministry raised the quota for magnets.\n</material>'
+    assert reported in model.calls[1].context
 
 
 async def test_what_is_quiet_is_what_nothing_names(store: BriefingStore) -> None:
