@@ -182,6 +182,7 @@ CHECKS = (
         _facts_cite,
         ON_SECTIONS,
         ("1",),
+        full_only=True,
     ),
     Check(
         "SO2",
@@ -206,6 +207,7 @@ CHECKS = (
         _numbers,
         ON_SECTIONS,
         ("1",),
+        full_only=True,
     ),
     Check(
         "SO5",
@@ -214,6 +216,7 @@ CHECKS = (
         _dates,
         ON_SECTIONS,
         ("1",),
+        full_only=True,
     ),
     Check(
         "SO14",
