@@ -209,10 +209,10 @@ async def test_a_missing_scope_is_told_with_its_use(outside: Outside, complete: 
 
 async def test_more_scopes_than_needed_are_named(outside: Outside, complete: dict[str, Any]) -> None:
     """Not wrong, but worth knowing."""
-    outside.scopes.add("files:write")
+    outside.scopes.add("files:read")
     [scopes] = [finding for finding in await findings(complete) if finding.name == "scopes"]
     assert scopes.verdict is Verdict.OK
-    assert scopes.sentence.endswith("not needed by this app: files:write.")
+    assert scopes.sentence.endswith("not needed by this app: files:read.")
 
 
 @pytest.mark.parametrize(("ahead", "words"), [(240, "behind Slack's"), (-240, "ahead of Slack's")])

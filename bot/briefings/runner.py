@@ -278,19 +278,23 @@ class BriefingRunner:
     @asynccontextmanager
     async def _kept(self, lease: RunLease) -> AsyncIterator[None]:
         """Keep the run while the body works on it; give it back at once when the body is cancelled."""
-        keeper = asyncio.create_task(self._keep(lease, asyncio.current_task()))
+        over = asyncio.Event()
+        keeper = asyncio.create_task(self._keep(lease, asyncio.current_task(), over))
         try:
             yield
         except asyncio.CancelledError:
             await self._store.keep(lease, self._clock.now(), forgive=True)
             raise
         finally:
-            keeper.cancel()
+            # Not cancelled: in the middle of a command that would cost a connection.
+            over.set()
             await asyncio.gather(keeper, return_exceptions=True)
 
-    async def _keep(self, lease: RunLease, owner: asyncio.Task[None] | None) -> None:
+    async def _keep(self, lease: RunLease, owner: asyncio.Task[None] | None, over: asyncio.Event) -> None:
         while True:
-            await self._clock.sleep_until(self._clock.now() + self._times.lease / 3)
+            await self._sleep(self._times.lease / 3, over)
+            if over.is_set():
+                return
             try:
                 await self._store.keep(lease, self._clock.now() + self._times.lease)
             except FencedError:
@@ -299,6 +303,19 @@ class BriefingRunner:
                 return
             except StoreError as error:
                 log.warning("briefing.not_kept", error=type(error).__name__)
+
+    async def _sleep(self, length: timedelta, over: asyncio.Event) -> None:
+        """For so long, or until the run is over."""
+        waiting = (
+            asyncio.create_task(self._clock.sleep_until(self._clock.now() + length)),
+            asyncio.create_task(over.wait()),
+        )
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _minute(moment: datetime) -> str:

@@ -192,7 +192,6 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit("chat.postEphemeral", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.replies", 50, "calls a minute", "tier 3, internal apps", "method reference"),
     Limit("conversations.members", 100, "calls a minute", "tier 4", "method reference"),
-    Limit("views.publish", 100, "calls a minute", "tier 4", "method reference"),
     Limit("views.open", 100, "calls a minute", "tier 4", "method reference"),
     Limit("views.publish", 100, "calls a minute", "tier 4", "method reference"),
     Limit("conversations.history", 50, "calls a minute", "tier 3, internal apps", "method reference"),

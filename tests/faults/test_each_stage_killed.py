@@ -15,6 +15,7 @@ TOGETHER = 9
 """Turns killed together: more keep two cores so busy that the machine, not the kill, sets the times."""
 
 
+@pytest.mark.fault_table
 @pytest.mark.parametrize("first", range(0, len(KILLED), TOGETHER))
 async def test_each_stage_survives_kill_9(worlds: Worlds, subtests: pytest.Subtests, first: int) -> None:
     """A turn whose process is killed at any stage is taken over and ends complete, with nothing twice."""
