@@ -25,6 +25,9 @@ __all__ = ["BriefingRunner", "BriefingTimes"]
 
 log = structlog.get_logger()
 
+END_SECONDS = 1.0
+"""How long a look at the timetable may take to end when the process does: it takes a millisecond."""
+
 MAX_ATTEMPTS = 6
 """Attempts at one run: with the pauses below the last one comes an hour after the first."""
 
@@ -89,8 +92,13 @@ class BriefingRunner:
         """Look at the timetable until cancelled; then the runs in work are given back at once."""
         try:
             while True:
+                look = asyncio.create_task(self.tick())
                 try:
-                    await self.tick()
+                    await asyncio.shield(look)
+                except asyncio.CancelledError:
+                    # A command that is broken off costs a connection: let it end.
+                    await asyncio.wait({look}, timeout=END_SECONDS)
+                    raise
                 except StoreError as error:
                     log.warning("briefings.timetable_unread", error=type(error).__name__)
                 await asyncio.sleep(self._times.tick.total_seconds())

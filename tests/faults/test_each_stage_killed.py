@@ -8,14 +8,17 @@ from tests.faults.conftest import Worlds
 from tests.faults.stages import ACK
 from tests.faults.table import CELLS, cell
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(300),
+    pytest.mark.fault_table,
+]
 
 KILLED = [each for each in CELLS if each.strike.name == "SIGKILL" and each.stage.name != ACK]
 TOGETHER = 9
 """Turns killed together: more keep two cores so busy that the machine, not the kill, sets the times."""
 
 
-@pytest.mark.fault_table
 @pytest.mark.parametrize("first", range(0, len(KILLED), TOGETHER))
 async def test_each_stage_survives_kill_9(worlds: Worlds, subtests: pytest.Subtests, first: int) -> None:
     """A turn whose process is killed at any stage is taken over and ends complete, with nothing twice."""
