@@ -25,9 +25,6 @@ __all__ = ["BriefingRunner", "BriefingTimes"]
 
 log = structlog.get_logger()
 
-END_SECONDS = 1.0
-"""How long a look at the timetable may take to end when the process does: it takes a millisecond."""
-
 MAX_ATTEMPTS = 6
 """Attempts at one run: with the pauses below the last one comes an hour after the first."""
 
@@ -92,13 +89,8 @@ class BriefingRunner:
         """Look at the timetable until cancelled; then the runs in work are given back at once."""
         try:
             while True:
-                look = asyncio.create_task(self.tick())
                 try:
-                    await asyncio.shield(look)
-                except asyncio.CancelledError:
-                    # A command that is broken off costs a connection: let it end.
-                    await asyncio.wait({look}, timeout=END_SECONDS)
-                    raise
+                    await self.tick()
                 except StoreError as error:
                     log.warning("briefings.timetable_unread", error=type(error).__name__)
                 await asyncio.sleep(self._times.tick.total_seconds())
@@ -286,23 +278,19 @@ class BriefingRunner:
     @asynccontextmanager
     async def _kept(self, lease: RunLease) -> AsyncIterator[None]:
         """Keep the run while the body works on it; give it back at once when the body is cancelled."""
-        over = asyncio.Event()
-        keeper = asyncio.create_task(self._keep(lease, asyncio.current_task(), over))
+        keeper = asyncio.create_task(self._keep(lease, asyncio.current_task()))
         try:
             yield
         except asyncio.CancelledError:
             await self._store.keep(lease, self._clock.now(), forgive=True)
             raise
         finally:
-            # Not cancelled: in the middle of a command that would cost a connection.
-            over.set()
+            keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
 
-    async def _keep(self, lease: RunLease, owner: asyncio.Task[None] | None, over: asyncio.Event) -> None:
+    async def _keep(self, lease: RunLease, owner: asyncio.Task[None] | None) -> None:
         while True:
-            await self._sleep(self._times.lease / 3, over)
-            if over.is_set():
-                return
+            await self._clock.sleep_until(self._clock.now() + self._times.lease / 3)
             try:
                 await self._store.keep(lease, self._clock.now() + self._times.lease)
             except FencedError:
@@ -311,19 +299,6 @@ class BriefingRunner:
                 return
             except StoreError as error:
                 log.warning("briefing.not_kept", error=type(error).__name__)
-
-    async def _sleep(self, length: timedelta, over: asyncio.Event) -> None:
-        """For so long, or until the run is over."""
-        waiting = (
-            asyncio.create_task(self._clock.sleep_until(self._clock.now() + length)),
-            asyncio.create_task(over.wait()),
-        )
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _minute(moment: datetime) -> str:

@@ -35,9 +35,11 @@ async def store(redis: Redis, namespace: str) -> AsyncIterator[BriefingStore]:
 
 
 @pytest.fixture
-def shop(store: BriefingStore) -> Workshop:
-    """One process, at midnight of 1 January 2026."""
-    return Workshop(store, TurnedClock())
+async def shop(store: BriefingStore) -> AsyncIterator[Workshop]:
+    """One process, at midnight of 1 January 2026; it gives back what it has begun before the store closes."""
+    shop = Workshop(store, TurnedClock())
+    yield shop
+    await shop.runner.give_back()
 
 
 async def killed(working: list[asyncio.Task[None]]) -> None:
@@ -276,14 +278,13 @@ async def test_the_lead_follows_the_measured_time(shop: Workshop, redis: Redis, 
 
 
 @pytest.mark.timeout(300)
-async def test_a_year_of_fifty_schedules(store: BriefingStore, redis: Redis, namespace: str) -> None:
+async def test_a_year_of_fifty_schedules(shop: Workshop, redis: Redis, namespace: str) -> None:
     """Every run of every schedule exactly once and at its instant, through next run, claim, post and
     receipt, over the clock changes of two hemispheres.
     """
     zones = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
     days = (EVERY_DAY, WORKDAYS, frozenset({1}), frozenset({6, 7}), frozenset({2, 4}))
     hours = (time(7), time(2, 30), time(0), time(8, 15), time(23, 59))
-    shop = Workshop(store, TurnedClock())
     briefings = [
         briefing_of(
             f"b{number}", at=hours[number % 5], zone=zones[number // 10], weekdays=days[number // 2 % 5]

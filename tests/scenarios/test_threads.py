@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 from bot.app import SlackPace
@@ -76,12 +77,14 @@ async def test_twenty_mentions_at_once_are_complete_within_slacks_limits(valkey:
     async with open_desk(
         valkey, workspace=workspace, pace=SlackPace(limits, budgets), tokens_per_second=1000
     ) as desk:
+        started = time.monotonic()
         threads = [
             await desk.ask(f"{code} {QUESTION}", channel=channel)
             for channel in (CHANNEL, "C0LEADS")
             for code in ("CN-01", "US-01", "RU-01", "IN-01", "JP-01") * 2
         ]
-        await asyncio.gather(*(desk.answered(ts, seconds=150) for ts in threads))  # 20 s where all is idle
+        await asyncio.gather(*(desk.answered(ts, seconds=50) for ts in threads))
+        assert time.monotonic() - started < 40
         for ts in threads:
             document = await desk.stored_document(desk.turn_id(ts))
             assert "## 8." in document
@@ -90,7 +93,4 @@ async def test_twenty_mentions_at_once_are_complete_within_slacks_limits(valkey:
         limited = [call.method for call in desk.sandbox.calls if call.status == 429]
         assert limited == []
         await desk.idle()
-        assert {item.outcome for item in desk.sandbox.workspace.deliveries} <= {
-            "acked",
-            "timeout",
-        }  # on a busy machine Slack delivers one again
+        assert {item.outcome for item in desk.sandbox.workspace.deliveries} == {"acked"}
