@@ -16,6 +16,7 @@ from bot.briefings.schedule import WORKDAYS, Schedule
 from bot.slack.briefing_messages import MOST_AGENTS
 from bot.slack.cards import Listed
 from bot.slack.elements import option, plain
+from bot.slack.inputs import agents_select, channel_select, input_block, radio_buttons
 from bot.slack.limits import OPTIONS
 from bot.turns import ChannelId, TeamId, UserId
 
@@ -81,7 +82,7 @@ def briefing_form(
         "close": {"type": "plain_text", "text": "Cancel"},
         "private_metadata": shown.briefing_id,
         "blocks": [
-            _agents(personas, shown),
+            input_block(AGENTS, "Country agents", agents_select(personas, shown.personas, most=MOST_AGENTS)),
             _text(
                 TOPICS,
                 "Topics",
@@ -96,7 +97,7 @@ def briefing_form(
                 "Japan, Chile",
                 "Besides the agents’ own.",
             ),
-            _input(
+            input_block(
                 AT,
                 "Time",
                 {"type": "timepicker", "initial_time": shown.schedule.at.isoformat("minutes")},
@@ -106,36 +107,14 @@ def briefing_form(
             _weekdays(shown.schedule.weekdays),
             _length(shown.length),
             _holidays(shown.holidays_of, countries),
-            _channel(shown.channel),
+            input_block(
+                CHANNEL,
+                "Channel",
+                channel_select(shown.channel),
+                hint="Only people in the channel may change its briefings.",
+            ),
         ],
     }
-
-
-def _input(
-    block_id: str, label: str, element: dict[str, Any], *, hint: str = "", optional: bool = False
-) -> dict[str, Any]:
-    block: dict[str, Any] = {
-        "type": "input",
-        "block_id": block_id,
-        "label": {"type": "plain_text", "text": label},
-        "element": element | {"action_id": block_id},
-        "optional": optional,
-    }
-    return block | {"hint": {"type": "plain_text", "text": hint}} if hint else block
-
-
-def _agents(personas: Sequence[Listed], shown: Briefing) -> dict[str, Any]:
-    options = [option(f"{persona.code}, {persona.name}", persona.code) for persona in personas[:OPTIONS]]
-    element: dict[str, Any] = {
-        "type": "multi_static_select",
-        "placeholder": plain("Choose one or several", 150),
-        "options": options,
-        "max_selected_items": MOST_AGENTS,
-    }
-    chosen = [entry for entry in options if entry["value"] in shown.personas]
-    if chosen:
-        element["initial_options"] = chosen
-    return _input(AGENTS, "Country agents", element)
 
 
 def _text(block_id: str, label: str, words: Sequence[str], example: str, hint: str) -> dict[str, Any]:
@@ -146,7 +125,7 @@ def _text(block_id: str, label: str, words: Sequence[str], example: str, hint: s
     }
     if words:
         element["initial_value"] = ", ".join(words)[:INTEREST_CHARS]
-    return _input(block_id, label, element, hint=hint, optional=True)
+    return input_block(block_id, label, element, hint=hint, optional=True)
 
 
 def _zone(zone: str) -> dict[str, Any]:
@@ -155,7 +134,7 @@ def _zone(zone: str) -> dict[str, Any]:
     if not any(initial in group["options"] for group in groups):
         groups = [{"label": plain("Current", 75), "options": [initial]}, *groups]
     element = {"type": "static_select", "option_groups": groups, "initial_option": initial}
-    return _input(ZONE, "Time zone", element)
+    return input_block(ZONE, "Time zone", element)
 
 
 @cache
@@ -206,13 +185,13 @@ def _weekdays(chosen: frozenset[int]) -> dict[str, Any]:
         "options": options,
         "initial_options": [entry for entry in options if int(entry["value"]) in chosen],
     }
-    return _input(WEEKDAYS, "Weekdays", element)
+    return input_block(WEEKDAYS, "Weekdays", element)
 
 
 def _length(length: Length) -> dict[str, Any]:
     options = [option(*entry) for entry in _LENGTHS]
-    initial = next(entry for entry in options if entry["value"] == length.value)
-    return _input(LENGTH, "Length", {"type": "radio_buttons", "options": options, "initial_option": initial})
+    initial = next(index for index, entry in enumerate(options) if entry["value"] == length.value)
+    return input_block(LENGTH, "Length", radio_buttons(options, initial))
 
 
 def _holidays(chosen: str, countries: Mapping[str, str]) -> dict[str, Any]:
@@ -223,15 +202,4 @@ def _holidays(chosen: str, countries: Mapping[str, str]) -> dict[str, Any]:
     known = chosen if chosen in countries else NO_HOLIDAYS
     initial = option({NO_HOLIDAYS: "No holidays", **countries}[known], known)
     element = {"type": "static_select", "option_groups": groups, "initial_option": initial}
-    return _input(HOLIDAYS, "Not on public holidays of", element)
-
-
-def _channel(channel: str) -> dict[str, Any]:
-    element: dict[str, Any] = {
-        "type": "conversations_select",
-        "placeholder": plain("Choose a channel", 150),
-        "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-    }
-    if channel[:1] in {"C", "G"}:
-        element["initial_conversation"] = channel
-    return _input(CHANNEL, "Channel", element, hint="Only people in the channel may change its briefings.")
+    return input_block(HOLIDAYS, "Not on public holidays of", element)

@@ -12,8 +12,9 @@ from typing import Any, Final
 import orjson
 
 from bot.slack.cards import Listed
-from bot.slack.elements import context, option, plain, quote
-from bot.slack.limits import OPTIONS, PRIVATE_METADATA_CHARS, TEXT_INPUT_CHARS
+from bot.slack.elements import context, option, quote
+from bot.slack.inputs import agents_select, channel_select, input_block, is_channel, radio_buttons
+from bot.slack.limits import PRIVATE_METADATA_CHARS, TEXT_INPUT_CHARS
 from bot.turns import Quoted
 from personas.desk import BRIEF, IN_DEPTH
 
@@ -93,13 +94,20 @@ def assess_form(personas: Sequence[Listed], preset: FormPreset, *, question_limi
         blocks.append(context(f"About this message of {preset.material.author}:"))
         blocks.append(quote(preset.material.text, _MATERIAL_CHARS))
     blocks += [
-        _personas(personas, preset.personas),
+        input_block(
+            PERSONAS,
+            "Country agents",
+            agents_select(personas, preset.personas, most=_MOST_PERSONAS),
+            hint="Each answers in a thread of its own.",
+        ),
         _question(preset, min(question_limit, TEXT_INPUT_CHARS)),
-        _choice(
+        input_block(
             DEPTH,
             "Depth",
-            [option(*depth) for depth in _DEPTHS],
-            next((index for index, depth in enumerate(_DEPTHS) if depth[1] == preset.format), 0),
+            radio_buttons(
+                [option(*depth) for depth in _DEPTHS],
+                next((index for index, depth in enumerate(_DEPTHS) if depth[1] == preset.format), 0),
+            ),
         ),
         _horizon(),
         *_place(preset),
@@ -116,33 +124,6 @@ def assess_form(personas: Sequence[Listed], preset: FormPreset, *, question_limi
     }
 
 
-def _input(
-    block_id: str, label: str, element: dict[str, Any], *, hint: str = "", optional: bool = False
-) -> dict[str, Any]:
-    block: dict[str, Any] = {
-        "type": "input",
-        "block_id": block_id,
-        "label": {"type": "plain_text", "text": label},
-        "element": element | {"action_id": block_id},
-        "optional": optional,
-    }
-    return block | {"hint": {"type": "plain_text", "text": hint}} if hint else block
-
-
-def _personas(personas: Sequence[Listed], chosen: Sequence[str]) -> dict[str, Any]:
-    options = [option(f"{persona.code}, {persona.name}", persona.code) for persona in personas[:OPTIONS]]
-    element: dict[str, Any] = {
-        "type": "multi_static_select",
-        "placeholder": plain("Choose one or several", 150),
-        "options": options,
-        "max_selected_items": _MOST_PERSONAS,
-    }
-    preset = [entry for entry in options if entry["value"] in chosen]
-    if preset:
-        element["initial_options"] = preset
-    return _input(PERSONAS, "Country agents", element, hint="Each answers in a thread of its own.")
-
-
 def _question(preset: FormPreset, limit: int) -> dict[str, Any]:
     element: dict[str, Any] = {"type": "plain_text_input", "multiline": True, "max_length": limit}
     if preset.question:
@@ -152,23 +133,17 @@ def _question(preset: FormPreset, limit: int) -> dict[str, Any]:
     hint = "Paste the news it is about, with its source."
     if preset.material is not None:
         hint = "May stay empty: the message is then assessed as it is."
-    return _input(QUESTION, "Question", element, hint=hint, optional=preset.material is not None)
-
-
-def _choice(block_id: str, label: str, options: list[dict[str, Any]], initial: int) -> dict[str, Any]:
-    element = {"type": "radio_buttons", "options": options, "initial_option": options[initial]}
-    return _input(block_id, label, element)
+    return input_block(QUESTION, "Question", element, hint=hint, optional=preset.material is not None)
 
 
 def _horizon() -> dict[str, Any]:
     options = [option(label, str(months)) for label, months in _HORIZONS]
     element = {"type": "static_select", "options": options, "initial_option": options[0]}
-    return _input(HORIZON, "Look ahead", element)
+    return input_block(HORIZON, "Look ahead", element)
 
 
 def _place(preset: FormPreset) -> list[dict[str, Any]]:
-    # Only in channels can we be invited; a direct message (D…) stands for an answer in private.
-    in_channel = preset.channel[:1] in {"C", "G"}
+    in_channel = is_channel(preset.channel)
     options = [
         option("In the channel below", HERE, "Everybody there sees question and answer"),
         option("In a direct message", PRIVATELY, "For you alone"),
@@ -178,16 +153,9 @@ def _place(preset: FormPreset) -> list[dict[str, Any]]:
             0, option("Below the message", IN_THREAD, "With one agent; several begin threads of their own")
         )
     initial = 0 if in_channel else len(options) - 1
-    select: dict[str, Any] = {
-        "type": "conversations_select",
-        "placeholder": plain("Choose a channel", 150),
-        "filter": {"include": ["public", "private"], "exclude_bot_users": True},
-        # Its address reaches the person there even where we are no member.
-        "response_url_enabled": True,
-    }
-    if in_channel:
-        select["initial_conversation"] = preset.channel
+    # Its address reaches the person there even where we are no member.
+    select = channel_select(preset.channel) | {"response_url_enabled": True}
     return [
-        _choice(PLACE, "Where to answer", options, initial),
-        _input(CHANNEL, "Channel", select, optional=True),
+        input_block(PLACE, "Where to answer", radio_buttons(options, initial)),
+        input_block(CHANNEL, "Channel", select, optional=True),
     ]
