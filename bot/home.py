@@ -15,6 +15,7 @@ from bot.assessment.titles import headline
 from bot.briefings.office import BriefingOffice
 from bot.slack.errors import SlackError
 from bot.slack.home import AskedTurn, home_view
+from bot.slack.permalinks import permalink
 from bot.slack.ways_in import WaysIn
 from bot.store.errors import StoreError
 from bot.store.stored_turns import StoredTurn
@@ -74,13 +75,10 @@ class HomeTab:
 
     def _link(self, stored: StoredTurn) -> str:
         turn = stored.turn
-        if not self.workspace_url or turn.opening is not None:
+        if turn.opening is not None:
             return ""
         ts = stored.delivery.card_ts or turn.message_ts
-        return (
-            f"{self.workspace_url}archives/{turn.channel}/p{ts.replace('.', '')}"
-            f"?thread_ts={turn.thread_ts}&cid={turn.channel}"
-        )
+        return permalink(self.workspace_url, turn.channel, ts, thread_ts=turn.thread_ts)
 
 
 def _progress(stored: StoredTurn) -> str:

@@ -76,8 +76,6 @@ class Desktop:
     allowance: Allowance
     organisation: str
     retries: RetryPolicy
-    demo: bool = False
-    """The model is a small one, whose text is no assessment."""
 
 
 class Composing:
@@ -157,7 +155,6 @@ class Composing:
                 items=written.items,
                 to_watch=(*written.to_watch, *news.to_watch),
                 written=True,
-                demo=self._desktop.demo,
             )
         return replace(news, quiet=_quiet(assignment, news), reported=_reported(news.items))
 

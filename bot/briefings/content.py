@@ -96,8 +96,6 @@ class AgentNews:
     """By a model; otherwise the items are ranked headlines, and are labelled so."""
     why_not: str = ""
     """Why no model wrote it, for readers; empty where none is configured."""
-    demo: bool = False
-    """A small local model wrote it: no assessment, and labelled so."""
     sources_total: int = 0
     sources_answered: int = 0
     failures: tuple[tuple[str, str], ...] = ()

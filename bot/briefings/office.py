@@ -21,6 +21,7 @@ from bot.slack.api import SlackApi
 from bot.slack.channels import ChannelCalls
 from bot.slack.elements import Message
 from bot.slack.errors import SlackError, SlackGoneError
+from bot.slack.ways_in import WaysIn
 from bot.store.briefing_store import Armed, BriefingStore
 from bot.turns import ChannelId, TeamId, UserId
 
@@ -104,7 +105,7 @@ class BriefingOffice:
     async def zone_of(self, user: UserId) -> str:
         """The IANA name of a person's zone; UTC where Slack does not tell."""
         try:
-            return await ChannelCalls(self.api).zone_of(user) or "UTC"
+            return (await WaysIn(self.api).person(user)).zone or "UTC"
         except SlackError as error:
             log.info("zone.unknown", code=error.code)
             return "UTC"

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from bot.assessment.assessment_record import AssessmentRecord
 from bot.briefings.briefing import Briefing
 from bot.briefings.content import OpenPoint
+from bot.slack.permalinks import permalink
 from bot.store.thread_store import ThreadStore
 
 __all__ = ["Filed", "RecordedPoints", "points_of"]
@@ -37,13 +38,11 @@ class RecordedPoints:
     async def open_points(self, briefing: Briefing, persona: str, now: datetime) -> Sequence[OpenPoint]:
         """See ``bot.briefings.composing.OpenPoints``."""
         found = await self.threads.filed(briefing.team_id, briefing.channel, persona, most=MOST_RECORDS)
-        filed = [Filed(record, self._link(briefing.channel, thread_ts)) for thread_ts, record in found]
+        filed = [
+            Filed(record, permalink(self.workspace_url, briefing.channel, thread_ts) or None)
+            for thread_ts, record in found
+        ]
         return points_of(filed, now.date())
-
-    def _link(self, channel: str, thread_ts: str) -> str | None:
-        if not self.workspace_url:
-            return None
-        return f"{self.workspace_url}archives/{channel}/p{thread_ts.replace('.', '')}"
 
 
 def points_of(filed: Iterable[Filed], today: date) -> list[OpenPoint]:

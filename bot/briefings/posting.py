@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -14,11 +13,12 @@ from bot.assessment.lexicon import Lexicon
 from bot.briefings.briefing import Briefing, Run
 from bot.briefings.content import BriefingContent
 from bot.briefings.ports import ChannelGoneError
-from bot.slack.api import SlackApi
+from bot.slack.api import SlackApi, ThreadMessage
 from bot.slack.briefing_messages import Framing, headline_message, items_message
-from bot.slack.channels import ChannelCalls
 from bot.slack.elements import Message, notice
-from bot.slack.errors import SlackError, SlackGoneError, SlackOutcomeUnknownError
+from bot.slack.errors import SlackError, SlackGoneError
+from bot.slack.posting import found_or_posted
+from bot.slack.ways_in import WaysIn
 from personas.desk import Desk
 
 __all__ = ["METADATA_TYPE", "Posting"]
@@ -59,7 +59,9 @@ class Posting:
         message = headline_message(BriefingContent.from_json(content), framing)
 
         async def find() -> str | None:
-            return await self._in_channel(briefing, run)
+            oldest = f"{(run.due - _EARLY).timestamp():.6f}"
+            messages = await self.api.channel_messages(channel=briefing.channel, oldest=oldest)
+            return _among(messages, run, _HEADLINE)
 
         return await self._post(briefing, run, _HEADLINE, message, find, look_first=look_first)
 
@@ -70,7 +72,8 @@ class Posting:
         message = items_message(BriefingContent.from_json(content), self._framing(briefing, None))
 
         async def find() -> str | None:
-            return await self._in_thread(briefing, run)
+            messages = await self.api.thread_messages(channel=briefing.channel, thread_ts=run.headline_ts)
+            return _among(messages, run, _ITEMS)
 
         return await self._post(briefing, run, _ITEMS, message, find, look_first=look_first)
 
@@ -82,10 +85,10 @@ class Posting:
     async def owner_is_there(self, briefing: Briefing) -> bool:
         """See ``bot.briefings.ports.Poster``."""
         try:
-            return await ChannelCalls(self.api).is_active(briefing.owner)
+            return (await WaysIn(self.api).person(briefing.owner)).is_active
         except SlackError as error:
             log.info("briefing.owner_unknown", briefing=briefing.briefing_id, code=error.code)
-            return True
+            return error.code != "user_not_found"
 
     async def tell_channel(self, briefing: Briefing, sentence: str) -> None:
         """See ``bot.briefings.ports.Poster``."""
@@ -117,49 +120,22 @@ class Posting:
         look_first: bool,
     ) -> str:
         persona = self.desk.by_code(briefing.personas[0]) if len(briefing.personas) == 1 else None
-        limits, looks = self.api.limits, int(look_first)
-        for attempt in range(limits.call_attempts):
-            for look in range(looks):
-                if look:
-                    await asyncio.sleep(limits.settle_seconds)
-                if (found := await self._asked(find)) is not None:
-                    return found
-            try:
-                return await self.api.post_message(
-                    channel=briefing.channel,
-                    thread_ts=run.headline_ts if part == _ITEMS else None,
-                    text=message.text,
-                    blocks=message.blocks,
-                    username=persona.display_name if persona else None,
-                    icon_emoji=persona.icon_emoji if persona else None,
-                    metadata={"event_type": METADATA_TYPE, "event_payload": _payload(run, part)},
-                )
-            except SlackGoneError as error:
-                raise _gone(error) from None
-            except SlackOutcomeUnknownError:
-                if attempt + 1 == limits.call_attempts:
-                    raise
-                looks = 2  # it may have been posted, and may show a moment later
-        raise AssertionError("the last attempt returns or raises")
 
-    async def _asked(self, find: Callable[[], Awaitable[str | None]]) -> str | None:
+        async def post() -> str:
+            return await self.api.post_message(
+                channel=briefing.channel,
+                thread_ts=run.headline_ts if part == _ITEMS else None,
+                text=message.text,
+                blocks=message.blocks,
+                username=persona.display_name if persona else None,
+                icon_emoji=persona.icon_emoji if persona else None,
+                metadata={"event_type": METADATA_TYPE, "event_payload": _payload(run, part)},
+            )
+
         try:
-            return await find()
+            return await found_or_posted(find, post, limits=self.api.limits, look_first=look_first)
         except SlackGoneError as error:
             raise _gone(error) from None
-
-    async def _in_channel(self, briefing: Briefing, run: Run) -> str | None:
-        oldest = f"{(run.due - _EARLY).timestamp():.6f}"
-        messages = await ChannelCalls(self.api).messages_since(briefing.channel, oldest)
-        return next(
-            (each.ts for each in messages if _is(each.metadata_type, each.metadata, run, _HEADLINE)), None
-        )
-
-    async def _in_thread(self, briefing: Briefing, run: Run) -> str | None:
-        messages = await self.api.thread_messages(channel=briefing.channel, thread_ts=run.headline_ts)
-        return next(
-            (each.ts for each in messages if _is(each.metadata_type, each.metadata, run, _ITEMS)), None
-        )
 
     def _framing(self, briefing: Briefing, late: Run | None) -> Framing:
         names = {persona.code: persona.display_name for persona in self.desk.personas}
@@ -170,9 +146,17 @@ def _payload(run: Run, part: str) -> dict[str, Any]:
     return {"briefing_id": run.briefing_id, "due": round(run.due.timestamp()), "part": part}
 
 
-def _is(metadata_type: str, metadata: Mapping[str, Any], run: Run, part: str) -> bool:
-    return metadata_type == METADATA_TYPE and all(
-        metadata.get(key) == value for key, value in _payload(run, part).items()
+def _among(messages: Iterable[ThreadMessage], run: Run, part: str) -> str | None:
+    """The ts of the run's own message, told by its metadata."""
+    wanted = _payload(run, part).items()
+    return next(
+        (
+            message.ts
+            for message in messages
+            if message.metadata_type == METADATA_TYPE
+            and all(message.metadata.get(key) == value for key, value in wanted)
+        ),
+        None,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.hedging import remove_confidence, reword_likelihoods
 from bot.assessment.loose_json import parse_object, percent, records, strings
 from bot.assessment.prompts import as_data, material
@@ -28,8 +29,6 @@ __all__ = ["Assignment", "Written", "cited", "write"]
 
 ANSWER_TOKENS = 1_200
 """Five items of about 110 tokens, five lines to watch, the braces, and half as much again."""
-CHARS_A_TOKEN = 8
-"""Longer than any tokeniser's average: what exceeds it is an answer without end."""
 WHAT_CHARS = 300
 """Two lines on a screen: a briefing is read on the way to work."""
 SO_WHAT_CHARS = 400

@@ -41,7 +41,6 @@ __all__ = [
     "ThreadMessage",
     "quiet_logger",
     "slack_session",
-    "thread_message",
 ]
 
 log = structlog.get_logger()
@@ -371,7 +370,7 @@ class SlackApi:
                 "cursor": cursor,
             }
             response = await self.call(method, arguments, repeatable=True, http_verb="GET")
-            found += [thread_message(message) for message in response.data.get("messages", ())]
+            found += [_thread_message(message) for message in response.data.get("messages", ())]
             cursor = (response.data.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 break
@@ -481,7 +480,7 @@ def _ts(response: SlackResponse) -> str:
     return str(response.data["ts"])
 
 
-def thread_message(message: Mapping[str, Any]) -> ThreadMessage:
+def _thread_message(message: Mapping[str, Any]) -> ThreadMessage:
     """A message as Slack gives it, as far as we read it."""
     metadata = message.get("metadata") or {}
     return ThreadMessage(

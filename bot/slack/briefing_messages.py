@@ -37,8 +37,6 @@ HEADLINE_CHARS: Final = 200
 REMARK_SOURCES: Final = 6
 """Failed sources named of an agent; more are counted."""
 
-DEMO_LABEL: Final = "Demo model, not an assessment."
-
 
 @dataclass(frozen=True, slots=True)
 class Framing:
@@ -76,10 +74,7 @@ def headline_message(content: BriefingContent, framing: Framing) -> Message:
     blocks.append(section("\n".join(lines)))
     count = sum(len(agent.items) for agent in content.agents)
     below = f"{count} {'item' if count == 1 else 'items'} below" if count else "Details below"
-    remarks = [f"{below}, since {framing.time(content.since)} ({framing.zone})"]
-    if any(agent.demo for agent in content.agents):
-        remarks.append(DEMO_LABEL.rstrip("."))
-    blocks.append(context(" · ".join(remarks)))
+    blocks.append(context(f"{below}, since {framing.time(content.since)} ({framing.zone})"))
     return Message(fallback(f"{title}. {_line(content.agents[0]) if content.agents else ''}"), tuple(blocks))
 
 
@@ -187,8 +182,6 @@ def _to_watch(lines: Sequence[ToWatch]) -> dict[str, Any]:
 def _remarks(agent: AgentNews) -> list[str]:
     """Small print: who wrote it, what is quiet, what could not be read."""
     remarks = []
-    if agent.demo:
-        remarks.append(DEMO_LABEL.rstrip("."))
     if agent.items and not agent.written:
         reason = f" {agent.why_not}" if agent.why_not else ""
         remarks.append(f"Ranked headlines, not written by a model.{reason}".rstrip("."))

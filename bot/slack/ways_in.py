@@ -40,6 +40,10 @@ class Person:
     """Of one channel or of several."""
     is_stranger: bool
     """Of another organisation: in this workspace by Slack Connect only."""
+    zone: str = ""
+    """IANA name of the zone of their clock; empty where Slack gives none."""
+    is_active: bool = True
+    """Whether the account was not deactivated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class WaysIn:
             name=next((str(name) for name in names if name), ""),
             is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
             is_stranger=bool(user.get("is_stranger")),
+            zone=str(user.get("tz") or ""),
+            is_active=not user.get("deleted"),
         )
 
     async def suggest_prompts(self, channel: str, prompts: Sequence[Prompt], *, thread_ts: str = "") -> None:

@@ -8,7 +8,26 @@ from __future__ import annotations
 
 __all__ = ["BEGIN", "FINISH", "KEEP", "RECORD", "REMOVE", "SAVE", "TAKE"]
 
-SAVE = """
+_ARM = """
+-- Enters a briefing into the timetable, or takes it out where it has no due time.
+local function arm(timetable, dues, id, due, look_at, capacity, lead)
+  if due == '' then
+    redis.call('ZREM', timetable, id)
+    redis.call('ZREM', dues, id)
+    return
+  end
+  redis.call('ZADD', dues, due, id)
+  local others = redis.call('ZCOUNT', dues, tonumber(due) - 30, tonumber(due) + 30) - 1
+  local early = math.floor(others / tonumber(capacity)) * tonumber(lead)
+  redis.call('ZADD', timetable, string.format('%.3f', tonumber(look_at) - early), id)
+end
+"""
+"""Where many share a minute each handful of them begins its preparation one preparation before the last,
+so that all are ready together."""
+
+SAVE = (
+    _ARM
+    + """
 -- KEYS briefing, timetable, dues, all
 -- ARGV id, JSON, revision, due or '', time to look at it, TTL, capacity, seconds a preparation takes
 -- Returns 1, or 0 when a later revision is stored. With a due time, the briefing is armed for it.
@@ -16,21 +35,12 @@ local stored = tonumber(redis.call('HGET', KEYS[1], 'revision') or 0)
 if stored > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], 'data', ARGV[2], 'revision', ARGV[3], 'due', ARGV[4])
 redis.call('SADD', KEYS[4], ARGV[1])
-if ARGV[4] == '' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('ZREM', KEYS[3], ARGV[1])
-else
-  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
-  local due = tonumber(ARGV[4])
-  local others = redis.call('ZCOUNT', KEYS[3], due - 30, due + 30) - 1
-  local early = math.floor(others / tonumber(ARGV[7])) * tonumber(ARGV[8])
-  redis.call('ZADD', KEYS[2], string.format('%.3f', tonumber(ARGV[5]) - early), ARGV[1])
-end
+arm(KEYS[2], KEYS[3], ARGV[1], ARGV[4], ARGV[5], ARGV[7], ARGV[8])
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ARGV[6]) end
 return 1
 """
-"""Keeps a briefing and enters it into the timetable. Where many share a minute each handful of them begins
-its preparation one preparation earlier than the last, so that all are ready together."""
+)
+"""Keeps a briefing and enters it into the timetable."""
 
 REMOVE = """
 -- KEYS briefing, timetable, dues, runs, all, reported; ARGV id. Returns 1 when there was such a briefing.
@@ -86,7 +96,9 @@ if ARGV[4] == '1' then redis.call('HINCRBY', KEYS[1], 'attempts', -1) end
 return 1
 """
 
-FINISH = """
+FINISH = (
+    _ARM
+    + """
 -- KEYS run, timetable, dues, briefing, runs, all, preparations
 -- ARGV fence, id, revision, state, reason, finished at, next due or '', time to look at it, TTL,
 --      most runs kept, capacity, seconds a preparation takes, seconds this one took or '', preparations kept,
@@ -101,18 +113,10 @@ end
 redis.call('HDEL', KEYS[1], 'content')
 if redis.call('HGET', KEYS[4], 'revision') == ARGV[3] then
   redis.call('HSET', KEYS[4], 'due', ARGV[7])
-  if ARGV[7] == '' then
-    redis.call('ZREM', KEYS[2], ARGV[2])
-    redis.call('ZREM', KEYS[3], ARGV[2])
-  else
-    redis.call('ZADD', KEYS[3], ARGV[7], ARGV[2])
-    local due = tonumber(ARGV[7])
-    local others = redis.call('ZCOUNT', KEYS[3], due - 30, due + 30) - 1
-    local early = math.floor(others / tonumber(ARGV[11])) * tonumber(ARGV[12])
-    redis.call('ZADD', KEYS[2], string.format('%.3f', tonumber(ARGV[8]) - early), ARGV[2])
-  end
+  arm(KEYS[2], KEYS[3], ARGV[2], ARGV[7], ARGV[8], ARGV[11], ARGV[12])
 end
 redis.call('ZREMRANGEBYRANK', KEYS[5], 0, -1 - ARGV[10])
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ARGV[9]) end
 return 1
 """
+)
