@@ -7,7 +7,14 @@ from bot.reception import Reception
 from bot.slack import cards, export_notices
 from handlers.parsing import Action, StopPressed
 
-__all__ = ["ask_edited", "ask_once_more", "export_assessment", "stop_stream", "stop_turn"]
+__all__ = [
+    "ask_edited",
+    "ask_once_more",
+    "export_assessment",
+    "say_if_forgotten",
+    "stop_stream",
+    "stop_turn",
+]
 
 
 async def stop_turn(action: Action, reception: Reception) -> None:
@@ -29,12 +36,12 @@ async def stop_stream(pressed: StopPressed, reception: Reception) -> None:
 
 async def ask_once_more(action: Action, reception: Reception) -> None:
     """The button of a failed or stopped answer, “Try again”."""
-    await _say_if_forgotten(await reception.ask_anew(action.value, user_id=action.user_id), action, reception)
+    await say_if_forgotten(await reception.ask_anew(action.value, user_id=action.user_id), action, reception)
 
 
 async def ask_edited(action: Action, reception: Reception) -> None:
     """The button of an edited question, “Ask again with the new text”."""
-    await _say_if_forgotten(
+    await say_if_forgotten(
         await reception.ask_offered(action.value, user_id=action.user_id), action, reception
     )
 
@@ -51,7 +58,8 @@ async def export_assessment(action: Action, reception: Reception) -> None:
         await reception.words.try_to_tell(action.response_url, notice)
 
 
-async def _say_if_forgotten(found: bool, action: Action, reception: Reception) -> None:  # noqa: FBT001
+async def say_if_forgotten(found: bool, action: Action, reception: Reception) -> None:  # noqa: FBT001
+    """Tell who pressed that the question is no longer known, unless it was ``found``."""
     if not found:
         await reception.whisper(
             cards.forgotten_notice(),

@@ -6,6 +6,7 @@ from bot.reception import Reception
 from bot.slack import asking_notices, cards
 from bot.slack.errors import SlackError
 from bot.turns import Asker, Opening, Turn, unopened_turn
+from handlers.buttons import say_if_forgotten
 from handlers.parsing import Action
 
 __all__ = ["answer_directly", "ask_chosen", "ask_here", "join_and_ask"]
@@ -42,16 +43,10 @@ async def ask_chosen(action: Action, reception: Reception) -> None:
     """A persona was chosen for the question of a direct message that named nobody."""
     kept_id, _, code = action.value.partition(":")
     persona = reception.desk.by_code(code)
-    if persona is None or not await reception.ask_offered(
+    found = persona is not None and await reception.ask_offered(
         kept_id, user_id=action.user_id, persona=persona.code
-    ):
-        await reception.whisper(
-            cards.forgotten_notice(),
-            team_id=action.team_id,
-            channel=action.channel,
-            user_id=action.user_id,
-            thread_ts=action.thread_ts,
-        )
+    )
+    await say_if_forgotten(found, action, reception)
 
 
 async def _ask(
