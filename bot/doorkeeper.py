@@ -28,7 +28,7 @@ __all__ = ["DoorPolicy", "Doorkeeper", "Unwelcome"]
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 0.9
+LOOK_SECONDS = 1.5
 """Longest wait for Slack's word on a person: with admission and queue it stays near the 3 seconds of an ack;
 Slack delivers an event again that had to wait longer."""
 

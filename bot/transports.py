@@ -110,14 +110,19 @@ class SocketTransport:
     def __init__(self, app: AsyncApp, api: SlackApi, client: AsyncWebClient, *, connections: int = 1) -> None:
         """``api``: speaks with the app-level token. ``client``: what Bolt's handlers get."""
         self._app = app
-        self._sockets = [_Socket(api, client) for _ in range(connections)]
-        for each in self._sockets:
-            each.socket_mode_request_listeners.append(self._begin)
+        self._api = api
+        self._client = client
+        self._connections = connections
+        self._sockets: list[_Socket] = []
         self._taking: set[asyncio.Task[None]] = set()
         self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect; reconnects by itself from then on."""
+        # Not before: each opens a session that only aclose ends, and a worker's transport is never started.
+        self._sockets = [_Socket(self._api, self._client) for _ in range(self._connections)]
+        for each in self._sockets:
+            each.socket_mode_request_listeners.append(self._begin)
         await asyncio.gather(*(each.connect() for each in self._sockets))  # type: ignore[no-untyped-call]
         self._watchers = [asyncio.create_task(each.stay_connected()) for each in self._sockets]
         log.info("transport.connected", transport="socket", connections=len(self._sockets))

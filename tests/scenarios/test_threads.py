@@ -77,6 +77,10 @@ async def test_twenty_mentions_at_once_are_complete_within_slacks_limits(valkey:
     async with open_desk(
         valkey, workspace=workspace, pace=SlackPace(limits, budgets), tokens_per_second=1000
     ) as desk:
+        # Who asks is known before: on a starved machine twenty may wait too long for Slack's word on a
+        # person, and an event that was not taken twice comes back after a minute.
+        await desk.answered(await desk.ask("CN-01 brief: What now?"))
+        assert desk.calls("users.info")
         started = time.monotonic()
         threads = [
             await desk.ask(f"{code} {QUESTION}", channel=channel)
