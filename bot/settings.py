@@ -8,103 +8,39 @@ builds an ``AsyncApp`` passes everything explicitly.
 
 from __future__ import annotations
 
-import base64
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
-from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
+from annotated_types import Ge, Le
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import CountryAgentsError
+from bot.setting_values import (
+    ApiAddress,
+    Count,
+    Effort,
+    FernetKeys,
+    Level,
+    Limit,
+    RedisAddress,
+    Seconds,
+    WebAddress,
+    default_data_dir,
+)
+from bot.setting_words import PREFIX, in_operators_words, table, variable
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "settings_table", "unknown_variables", "variable"]
 
-PREFIX = "COUNTRY_AGENTS_"
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
-
-FERNET_KEY_BYTES = 32
-"""Of a Fernet key: half signs, half encrypts (Fernet specification)."""
-
-REDIS_SCHEMES = (
-    "redis",
-    "rediss",
-    "unix",
-    "redis+cluster",
-    "rediss+cluster",
-    "redis+sentinel",
-    "rediss+sentinel",
-)
-"""TCP, TCP with TLS, a socket file; docket's words for a cluster and for a master behind sentinels."""
 
 
 class SettingsError(CountryAgentsError):
     """A setting is missing or wrong. The message names each variable and what to do; never a value."""
 
     user_message = "This app is not set up completely. Please tell whoever runs it."
-
-
-def _default_data_dir() -> Path:
-    """The XDG base directory specification's place for a user's data."""
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "country-agents"
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a web address that begins with https:// or http://")
-    if parts.username or parts.password:
-        raise ValueError("must not hold a user name or password; keys have settings of their own")
-    return value.rstrip("/")
-
-
-def _with_slash(value: str) -> str:
-    # slack_sdk joins method names to this by plain concatenation.
-    return _web_address(value) + "/"
-
-
-def _redis_address(value: SecretStr) -> SecretStr:
-    scheme, colon, rest = value.get_secret_value().partition(":")
-    # Valkey's own schemes, which the client libraries do not know.
-    kind, plus, way = scheme.lower().partition("+")
-    scheme = {"valkey": "redis", "valkeys": "rediss"}.get(kind, kind) + plus + way
-    if scheme not in REDIS_SCHEMES:
-        raise ValueError(
-            "must begin with redis://, rediss:// (TLS), unix:// (a socket file), redis+cluster:// or "
-            "redis+sentinel://"
-        )
-    return SecretStr(scheme + colon + rest)
-
-
-def _fernet_keys(value: SecretStr) -> SecretStr:
-    for key in value.get_secret_value().split(","):
-        try:
-            sized = len(base64.b64decode(key.strip(), altchars=b"-_", validate=True)) == FERNET_KEY_BYTES
-        except ValueError:
-            sized = False
-        if not sized:
-            raise ValueError("must hold keys of 32 bytes as URL-safe base64, separated by commas")
-    return value
-
-
-def _effort(value: str) -> str:
-    # An empty variable counts as unset (compose passes empties), so "do not send" needs a word.
-    return "" if value == "off" else value
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-Effort = Annotated[
-    Literal["", "off", "none", "minimal", "low", "medium", "high", "xhigh", "max"], AfterValidator(_effort)
-]
-Seconds = Annotated[float, Gt(0), Le(600)]
-Count = Annotated[int, Ge(1)]
-Limit = Annotated[int, Ge(0)]
-Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class Settings(BaseSettings):
@@ -143,7 +79,7 @@ class Settings(BaseSettings):
         default=None,
         description="Configuration token (`xoxe.xoxp-…`, lives 12 hours). Needed by `provision` only.",
     )
-    slack_api_url: Annotated[str, AfterValidator(_with_slash)] = Field(
+    slack_api_url: ApiAddress = Field(
         default="https://slack.com/api/",
         description="Slack's Web API. GovSlack: `https://slack-gov.com/api/`.",
     )
@@ -168,7 +104,7 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Ge(1), Le(65535)] = Field(
         default=3000, description="Port of HTTP mode; Slack's request URL is `https://…/slack/events`."
     )
-    redis_url: Annotated[SecretStr, AfterValidator(_redis_address)] | None = Field(
+    redis_url: RedisAddress | None = Field(
         default=None,
         description="Redis or Valkey, `redis://[:password@]host:6379/0` (`rediss://` for TLS), "
         "`redis+cluster://host:6379`, `redis+sentinel://host:26379,host:26379/name`; "
@@ -329,7 +265,7 @@ class Settings(BaseSettings):
         default=180,
         description="Days for which assessments are remembered as data, without anybody's words.",
     )
-    encryption_keys: Annotated[SecretStr, AfterValidator(_fernet_keys)] | None = Field(
+    encryption_keys: FernetKeys | None = Field(
         default=None,
         description="Keys that encrypt what is remembered of threads, with commas: the first one writes, all "
         "read (put a new one in front to rotate). Make one with `openssl rand -base64 32 | tr '+/' '-_'`. "
@@ -362,7 +298,7 @@ class Settings(BaseSettings):
         description="Likelihood terms: US ICD 203 (`icd203`) or the UK's PHIA yardstick (`phia`).",
     )
     data_dir: Path = Field(
-        default_factory=_default_data_dir,
+        default_factory=default_data_dir,
         description="Folder of the embedded store and the local model's weights.",
     )
     local_model: str = Field(
@@ -389,7 +325,9 @@ class Settings(BaseSettings):
         try:
             settings = cls(**overrides)
         except ValidationError as error:
-            raise SettingsError(_in_operators_words(error)) from None  # the cause would print the values
+            raise SettingsError(
+                in_operators_words(error, cls.model_fields)
+            ) from None  # the cause would print the values
         return settings.model_copy(update=_keys_by_address(settings))
 
 
@@ -411,11 +349,6 @@ def _keys_by_address(settings: Settings) -> dict[str, SecretStr]:
     return found
 
 
-def variable(field: str) -> str:
-    """The environment variable of a field: ``redis_url`` -> ``COUNTRY_AGENTS_REDIS_URL``."""
-    return PREFIX + field.upper()
-
-
 def unknown_variables() -> list[str]:
     """Names with our prefix, set in the environment or ``.env``, that no setting goes by: misspellings."""
     known = {variable(name) for name in Settings.model_fields}
@@ -430,70 +363,5 @@ def unknown_variables() -> list[str]:
 
 
 def settings_table() -> str:
-    """The README's Markdown table of all settings, one row each, in the order of the class."""
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        rows.append(f"| `{variable(name)}` | {_printed_default(name, field)} | {field.description} |")
-    return "\n".join(rows)
-
-
-def _printed_default(name: str, field: FieldInfo) -> str:
-    if name == "data_dir":
-        return "`~/.local/share/country-agents`"
-    return "" if field.default is None else f"`{field.default}`"
-
-
-def _in_operators_words(error: ValidationError) -> str:
-    lines: list[str] = []
-    for problem in error.errors(include_input=False, include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        field = Settings.model_fields.get(name)
-        if field is None:
-            lines.append(f"{name or 'settings'}: there is no such setting.")
-            continue
-        own_words = str(problem["msg"]).removeprefix("Value error, ")
-        wanted = own_words if problem["type"] == "value_error" else _wanted(field)
-        line = f"{variable(name)} {wanted}. Correct it, or remove it for the default."
-        if line not in lines:
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def _wanted(field: FieldInfo) -> str:
-    """What a field takes, from its type and bounds: "must be a whole number from 1 to 65535"."""
-    kinds, marks = _kinds_and_marks(field.annotation)
-    marks += field.metadata
-    for kind in kinds:
-        if get_origin(kind) is Literal:
-            return "must be one of: " + ", ".join(str(choice) for choice in get_args(kind) if choice)
-    if bool in kinds:
-        return "must be true or false"
-    names = ((int, "a whole number"), (float, "a number"), (Decimal, "a number"))
-    numbers = [name for kind, name in names if kind in kinds]
-    if not numbers:
-        return "must not be empty" if str in kinds else "must be a path"
-    words = f"must be {numbers[0]}"
-    for mark in marks:
-        if isinstance(mark, Ge):
-            words += f" from {mark.ge}"
-        elif isinstance(mark, Gt):
-            words += f" above {mark.gt}"
-        elif isinstance(mark, Le):
-            words += f" to {mark.le}"
-    return words
-
-
-def _kinds_and_marks(annotation: object) -> tuple[list[object], list[object]]:
-    """The plain types inside unions and ``Annotated``, and the marks hung on them."""
-    if get_origin(annotation) is Annotated:
-        kind, *marks = get_args(annotation)
-        kinds, inner = _kinds_and_marks(kind)
-        return kinds, inner + marks
-    if get_origin(annotation) is None or get_origin(annotation) is Literal:
-        return [annotation], []
-    kinds, marks = [], []
-    for choice in get_args(annotation):
-        more_kinds, more_marks = _kinds_and_marks(choice)
-        kinds += more_kinds
-        marks += more_marks
-    return kinds, marks
+    """The README's Markdown table of all settings, in the order of the class."""
+    return table(Settings.model_fields)
