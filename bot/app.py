@@ -83,6 +83,7 @@ def engine_of(
         demo_label=DEMO_LABEL if local else "",
         search_seconds=settings.search_seconds if local is None else 0.0,  # a small model reads no sources
         sources_wanted=settings.evidence_items,
+        model_cutoff=settings.model_cutoff if local is None else None,
     )
     if evidence is not None and local is None:
         evidence = AssistedDesk(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -60,6 +61,8 @@ def _wanted(field: FieldInfo) -> str:
             return "must be one of: " + ", ".join(str(choice) for choice in get_args(kind) if choice)
     if bool in kinds:
         return "must be true or false"
+    if date in kinds:
+        return "must be a date like 2026-06-30"
     names = ((int, "a whole number"), (float, "a number"), (Decimal, "a number"))
     numbers = [name for kind, name in names if kind in kinds]
     if not numbers:

@@ -9,6 +9,7 @@ builds an ``AsyncApp`` passes everything explicitly.
 from __future__ import annotations
 
 import os
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -124,6 +125,11 @@ class Settings(BaseSettings):
     )
     section_model: str | None = Field(
         default=None, description="Model for the prose of the sections, if another one."
+    )
+    model_cutoff: date | None = Field(
+        default=None,
+        description="Last day of the model's training data, `2026-06-30`, as its maker states it; of several "
+        "models, the earliest. Unset: no dated fact of the model's own knowledge passes the checks.",
     )
     model_api: Literal["responses", "chat"] = Field(
         default="responses",

@@ -164,6 +164,7 @@ def test_our_own_key_wins(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HTTP_PORT", "70000", "must be a whole number from 1 to 65535"),
         ("STALL_SECONDS", "-1", "must be a number above 0 to 600"),
         ("MODEL_API", "completions", "must be one of: responses, chat"),
+        ("MODEL_CUTOFF", "June", "must be a date like 2026-06-30"),
         ("MODEL_URL", "localhost:8000", "must be a web address"),
         ("SLACK_API_URL", "slack.com/api", "must be a web address"),
         ("REDIS_URL", "localhost:6379", "must begin with redis://"),

@@ -18,7 +18,7 @@ from bot.assessment.evidence_stage import EvidenceStage, is_settled
 from bot.assessment.open_answers import OpenAnswers
 from bot.assessment.run import Assignment, EngineSettings, Run
 from bot.assessment.section_stage import SectionStage
-from bot.assessment.standing import NOTHING_RETRIEVED
+from bot.assessment.standing import nothing_retrieved
 from bot.evidence.items import EvidenceDesk, EvidenceRequest, Retrieval
 from bot.llm.port import Model
 
@@ -37,7 +37,7 @@ class Engine:
         """What the card says before anything is known."""
         label = [self._settings.demo_label] if self._settings.demo_label else []
         if self._desk is None:
-            return CardChanged("", (*label, NOTHING_RETRIEVED))
+            return CardChanged("", (*label, nothing_retrieved(self._settings.model_cutoff)))
         return CardChanged("", tuple(label), f"Searching for sources on {assignment.persona.the_country} …")
 
     def retrieve(

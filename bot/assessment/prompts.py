@@ -7,7 +7,7 @@ starts, so that all but the first calls are served from the provider's prompt ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from bot.assessment import demo
 from bot.assessment.formats import Format, SectionSpec
@@ -78,17 +78,24 @@ def system_text(persona: Persona, format_: Format, organisation: str) -> str:
 
 
 def context_text(
-    evidence: EvidenceTable, format_: Format, as_of: datetime, *, horizon_months: int = 0
+    evidence: EvidenceTable,
+    format_: Format,
+    as_of: datetime,
+    *,
+    horizon_months: int = 0,
+    model_cutoff: date | None = None,
 ) -> str:
-    """The part of the prefix that belongs to the question: date, material, state of the evidence, and how far
-    to look ahead where the person chose that (0: they did not).
+    """The part of the prefix that belongs to the question: dates, material, state of the evidence, and how
+    far to look ahead where the person chose that (0: they did not). ``model_cutoff``: where the model's
+    training data ends, if that is known.
     """
     if format_.compact:
         return demo.context_text(evidence, as_of)
+    ended = f"ended ({model_cutoff:%d %B %Y})" if model_cutoff else "ended"
     lines = [
         (
-            f"Today is {as_of:%A %d %B %Y}, {as_of:%H:%M} UTC. What happened after your training data ended "
-            "did happen; say what you cannot know."
+            f"Today is {as_of:%A %d %B %Y}, {as_of:%H:%M} UTC. What happened after your training data "
+            f"{ended} did happen; say what you cannot know."
         ),
         *material(evidence),
         _quotations(evidence) or "There are no stored quotations.",

@@ -32,6 +32,7 @@ def make_record(
         organisation=run.settings.organisation,
         lexicon=run.settings.lexicon.key,
         model=", ".join(sorted(run.accounts.models)) or run.model.name,
+        model_cutoff=run.settings.model_cutoff,
         hypothetical=data.plan.premise == "hypothetical",
         demo=bool(run.settings.demo_label),
         title=run.title,

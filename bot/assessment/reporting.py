@@ -9,7 +9,7 @@ from bot.assessment.checks.finding import Check, Severity
 from bot.assessment.checks.table import Results
 from bot.assessment.events import Report
 from bot.assessment.printing import Data
-from bot.assessment.standing import NOTHING_RETRIEVED, Standing, banners, evidence_line
+from bot.assessment.standing import Standing, banners, evidence_line, nothing_retrieved
 from bot.evidence.items import SourceClass
 from bot.evidence.table import Source
 from bot.llm.port import Usage
@@ -41,9 +41,10 @@ def report(
         f"{_counted(sum(counts.values()), 'correction')} before display",
         f"as of {standing.as_of:%d %b %Y %H:%M} UTC",
     )
-    notices = [*([demo_label] if demo_label else []), f"{SIMULATION} Model: {model_name}."]
+    ends = f" (training data to {standing.model_cutoff:%d %b %Y})" if standing.model_cutoff else ""
+    notices = [*([demo_label] if demo_label else []), f"{SIMULATION} Model: {model_name}{ends}."]
     if not evidence.retrieved:
-        notices.append(NOTHING_RETRIEVED)
+        notices.append(nothing_retrieved(standing.model_cutoff))
     if uncited := _uncited(standing):
         notices.append(uncited)
     return Report(

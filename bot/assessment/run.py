@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -64,6 +64,8 @@ class EngineSettings:
     """Longest wait of section 1 and the plan for searches, where there is too little to write from."""
     sources_wanted: int = 12
     """Sources that are asked for; a retrieval may add a few that come late."""
+    model_cutoff: date | None = None
+    """Last day of the model's training data; ``None``: nobody has told it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ class Run:
             self.format,
             self.assignment.as_of,
             horizon_months=self.assignment.question.horizon_months,
+            model_cutoff=self.settings.model_cutoff,
         )
         self._tell_late()
 
@@ -194,7 +197,8 @@ class Run:
         evidence = EvidenceTable(self.evidence.sources[: self.frozen]) if prefix else self.evidence
         citations = dict(self.citations) if written else None
         supported = {claim: frozenset(by) for claim, by in self.supported.items() if by} if written else {}
-        return Standing(evidence, self.assignment.as_of, self.searched, citations, supported)
+        cutoff = self.settings.model_cutoff
+        return Standing(evidence, self.assignment.as_of, self.searched, citations, supported, cutoff)
 
     def first_banners(self) -> tuple[str, ...]:
         """What is known before anything was retrieved or planned."""

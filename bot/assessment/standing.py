@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from bot.assessment.premise import is_breaking, premise_banner
 from bot.assessment.values import Plan
@@ -14,12 +14,12 @@ from personas.persona import Persona
 
 __all__ = [
     "ENOUGH_SOURCES",
-    "NOTHING_RETRIEVED",
     "Standing",
     "banners",
     "corroborated",
     "evidence_line",
     "is_up_to_date",
+    "nothing_retrieved",
     "searching_line",
 ]
 
@@ -37,10 +37,6 @@ MOSTLY_PERCENT = 50
 FAILURES_NAMED = 4
 """Failed sources named on the card; more are counted."""
 
-NOTHING_RETRIEVED = (
-    "No source was retrieved: this rests on the question’s own claims and the model’s background knowledge, "
-    "and is not up to date."
-)
 ONLY_BACKGROUND = (
     "No news source was retrieved, only background data that is frozen at its date: this is not up to date."
 )
@@ -59,6 +55,8 @@ class Standing:
     """How often each source is cited, by id; ``None`` before the text is written."""
     supported: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The retrieved sources that say what a claim says, by the claim's id."""
+    model_cutoff: date | None = None
+    """Last day of the model's training data, where that is known."""
 
     @property
     def used(self) -> tuple[Source, ...]:
@@ -94,6 +92,15 @@ class Standing:
     def quarantined(self, *, claims: bool) -> int:
         """Passages that were taken out: of what people wrote, or of all retrieved sources."""
         return sum(source.quarantined for source in self.evidence.sources if source.is_claim == claims)
+
+
+def nothing_retrieved(model_cutoff: date | None) -> str:
+    """What an answer rests on that has no source."""
+    ends = f"which ends with {model_cutoff:%B %Y}, " if model_cutoff else ""
+    return (
+        "No source was retrieved: this rests on the question’s own claims and the model’s background "
+        f"knowledge, {ends}and is not up to date."
+    )
 
 
 def evidence_line(standing: Standing) -> str:
@@ -156,7 +163,7 @@ def banners(standing: Standing, plan: Plan, demo_label: str) -> tuple[str, ...]:
 def _what_there_is(standing: Standing) -> list[str]:
     retrieved = standing.evidence.retrieved
     if not retrieved:
-        return [_nothing(standing.searched)]
+        return [_nothing(standing)]
     if all(source.source_class is SourceClass.BASELINE for source in retrieved):
         return [ONLY_BACKGROUND]
     if not standing.used:
@@ -171,16 +178,17 @@ def _is_thin(standing: Standing) -> bool:
     return len(standing.used) < ENOUGH_SOURCES or standing.groups() < ENOUGH_GROUPS
 
 
-def _nothing(searched: Retrieved | None) -> str:
+def _nothing(standing: Standing) -> str:
+    searched, told = standing.searched, nothing_retrieved(standing.model_cutoff)
     if searched is None or not (searched.sources_total or searched.stored_items):
-        return NOTHING_RETRIEVED
+        return told
     if searched.sources_total and searched.sources_answered <= 0:
         why = f"none of the {_counted(searched.sources_total, 'source')} asked could be read"
     else:
         where = [f"{searched.stored_items:,} stored items"] if searched.stored_items else []
         where += [_counted(searched.sources_total, "source")] if searched.sources_total else []
         why = f"nothing in {' and '.join(where)} matched the question"
-    return f"{NOTHING_RETRIEVED.removesuffix('.')} ({why})."
+    return f"{told.removesuffix('.')} ({why})."
 
 
 def _stale(standing: Standing, plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -63,6 +63,12 @@ def test_nothing_retrieved_says_why(searched: Retrieved | None, why: str) -> Non
     assert line.startswith("No source was retrieved")
     assert why in line
     assert evidence_line(standing()) == "No source retrieved"
+
+
+def test_the_end_of_the_models_knowledge_is_told_where_it_is_known() -> None:
+    """On the banner that says that the answer rests on that knowledge."""
+    dated = replace(standing(), model_cutoff=date(2026, 6, 30))
+    assert "background knowledge, which ends with June 2026, and is not up to date" in said(dated)
 
 
 def test_background_data_is_no_news() -> None:

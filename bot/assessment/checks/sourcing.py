@@ -162,7 +162,12 @@ def _background(subject: Subject) -> Iterator[Fault]:
         ]
         if late:
             until = f"ends with {cutoff:%B %Y}" if cutoff else "ends nobody knows when"
-            yield at(fact, f"{', '.join(sorted(late))}: stated from background that {until}.")
+            told = ", ".join(sorted(late))
+            yield at(
+                fact,
+                f"{told}: stated from background that {until}.",
+                repair=f"Name the retrieved source that states {told}, or leave that out: {fact.text}",
+            )
     for judgment in record.plan.judgments:
         rests = [source for name in judgment.sources if (source := record.source(name))]
         news = [source for source in rests if source.source_class is not SourceClass.BASELINE]
