@@ -82,9 +82,10 @@ async def test_what_is_not_for_us_is_acknowledged_and_forgotten(
 async def test_without_the_queue_there_is_no_ack(
     app: tuple[AsyncApp, Reception, Sandbox], doomed_valkey: RealValkey
 ) -> None:
-    """Slack then delivers the event again, within its own three seconds."""
+    """Slack then delivers the event again, three times at most, and it is taken."""
     bolt, _, _ = app
     doomed_valkey.kill()
     assert await dispatched(bolt, {**MENTION, "type": "app_mention"}) == 503
     doomed_valkey.start()
-    assert await dispatched(bolt, {**MENTION, "type": "app_mention"}) == 200
+    statuses = [await dispatched(bolt, {**MENTION, "type": "app_mention"}) for _ in range(3)]
+    assert statuses[-1] == 200

@@ -124,9 +124,10 @@ async def test_a_busy_channel_does_not_hold_up_the_others(redis: Redis, namespac
     budget = Budget(100, 60.0, burst=100, spacing_seconds=1.0)
     governor = Governor(redis, "A1", "T1", {METHOD: budget}, prefix=namespace)
 
+    started = time.monotonic()
     waits = await book(governor, 30, channel="C1")
 
-    assert waits[-1] == pytest.approx(29.0, abs=0.5)
+    assert 29.0 - (time.monotonic() - started) <= waits[-1] <= 29.0
     assert await book(governor, 1, channel="C2") == [0.0]
 
 
