@@ -28,6 +28,7 @@ from bot.assessment.data_schemas import (
 from bot.assessment.formats import Format
 from bot.assessment.lexicon import Likelihood
 from bot.assessment.loose_json import iso_date, one_of, parse_object, percent, records, strings
+from bot.assessment.shares import LEAST_PROBABILITY, to_hundred
 from bot.assessment.values import (
     Assumption,
     Commitment,
@@ -55,8 +56,6 @@ LONGEST_WINDOW = timedelta(days=730)
 """A judgment's window ends within 24 months (analysis standard, UN9)."""
 LONGEST_WATCH = timedelta(days=540)
 """A watch item's window ends within 18 months (analysis standard, WA2)."""
-LEAST_PROBABILITY = 2
-"""Percent: no hypothesis of an exhaustive set has less (analysis standard, UN7)."""
 SAME = 0.9
 """Token overlap from which two statements are one and the same."""
 
@@ -106,7 +105,7 @@ class DataReader:
 
     def premise(self, data: Mapping[str, Any]) -> Plan:
         """The plan's head alone: the event's date, and whether the premise still holds."""
-        since = self._text(data.get("since"), words=30)
+        since = self.text(data.get("since"), words=30)
         return Plan(
             event_date=self._past_day(data.get("event_date")),
             premise=one_of(data.get("premise"), PREMISES, "unclear"),
@@ -118,10 +117,10 @@ class DataReader:
     def plan(self, data: Mapping[str, Any]) -> Plan:
         """The plan, as far as the data has one."""
         head = self.premise(data)
-        hypotheses = [self._text(name, words=12) for name in strings(data.get("hypotheses"))]
+        hypotheses = [self.text(name, words=12) for name in strings(data.get("hypotheses"))]
         sections = {spec.key for spec in self.format_.sections}
         return Plan(
-            bottom_line=self._text(data.get("bottom_line"), words=60),
+            bottom_line=self.text(data.get("bottom_line"), words=60),
             event_date=head.event_date,
             premise=head.premise,
             since=head.since,
@@ -135,12 +134,12 @@ class DataReader:
                 for number, name in enumerate(dict.fromkeys(filter(None, hypotheses)), 1)
                 if number <= MOST_HYPOTHESES
             ),
-            linchpin=self._text(data.get("linchpin"), words=30),
+            linchpin=self.text(data.get("linchpin"), words=30),
             section_lines={
                 section: line
                 for record in records(data.get("sections"))
                 if (section := _first_word(record.get("section"))) in sections
-                and (line := self._text(record.get("line"), words=30))
+                and (line := self.text(record.get("line"), words=30))
             },
         )
 
@@ -157,14 +156,14 @@ class DataReader:
             (
                 hypothesis,
                 given.get(hypothesis.id, max(rest, LEAST_PROBABILITY)),
-                self._text(by_id.get(hypothesis.id, {}).get("would_change_if"), words=25),
+                self.text(by_id.get(hypothesis.id, {}).get("would_change_if"), words=25),
             )
             for hypothesis in (plan.hypotheses if given else ())
         ]
         assumptions = [
             (text, record)
             for record in records(data.get("assumptions"))
-            if (text := self._text(record.get("statement"), words=35))
+            if (text := self.text(record.get("statement"), words=35))
         ]
         stated = [plan.linchpin] if plan.linchpin else []
         told: dict[str, Mapping[str, Any]] = {}
@@ -182,7 +181,7 @@ class DataReader:
                 Assumption(
                     f"A{number}",
                     text,
-                    self._text(told.get(text, {}).get("if_wrong"), words=30),
+                    self.text(told.get(text, {}).get("if_wrong"), words=30),
                     linchpin=text == plan.linchpin,
                     support=one_of(told.get(text, {}).get("support"), SUPPORTS, ""),
                     judgment_id=one_of(told.get(text, {}).get("judgment"), judgments, ""),
@@ -194,12 +193,12 @@ class DataReader:
                     f"C{number}", self._name(record.get("obligor")), what, iso_date(record.get("expires"))
                 )
                 for number, record in enumerate(records(data.get("commitments"))[:MOST_COMMITMENTS], 1)
-                if (what := self._text(record.get("what"), words=25))
+                if (what := self.text(record.get("what"), words=25))
             ),
             confidence=Confidence(
-                self._text(confidence.get("information_base"), words=25),
-                self._text(confidence.get("rigour"), words=25),
-                self._text(confidence.get("volatility"), words=25),
+                self.text(confidence.get("information_base"), words=25),
+                self.text(confidence.get("rigour"), words=25),
+                self.text(confidence.get("volatility"), words=25),
             ),
             forecasts=tuple(self._forecasts(records(data.get("forecasts")), plan)),
             status_quo=one_of(data.get("status_quo"), by_id.keys() & _ids(plan.hypotheses), ""),
@@ -208,7 +207,7 @@ class DataReader:
                 for hypothesis in plan.hypotheses
                 if (ratings := self._ratings(strings(by_id.get(hypothesis.id, {}).get("evidence"))))
             },
-            lead_reason=self._text(data.get("lead_reason"), words=30),
+            lead_reason=self.text(data.get("lead_reason"), words=30),
         )
 
     def watch(self, data: Mapping[str, Any], plan: Plan) -> Watch:
@@ -219,7 +218,7 @@ class DataReader:
         watched: list[WatchItem] = []
         linchpin_item = ""
         for number, record in enumerate(items[: self.format_.watch_items[1]], 1):
-            observable = self._text(record.get("what"), words=35)
+            observable = self.text(record.get("what"), words=35)
             if not observable or any(jaccard(item.observable, observable) >= SAME for item in watched):
                 continue
             judgment = str(record.get("judgment", ""))
@@ -227,9 +226,9 @@ class DataReader:
                 WatchItem(
                     id=f"W{len(watched) + 1}",
                     observable=observable,
-                    threshold=self._text(record.get("threshold"), words=25),
+                    threshold=self.text(record.get("threshold"), words=25),
                     where=self._name(record.get("where"), words=10),
-                    by=self._date(record.get("by"), LONGEST_WATCH),
+                    by=self.day(record.get("by"), LONGEST_WATCH),
                     confirms=record.get("means") != "disconfirms",
                     judgment_id=judgment if judgment in known else "",
                 )
@@ -243,16 +242,16 @@ class DataReader:
                 Implication(
                     self._name(record.get("audience"), words=8),
                     text,
-                    self._date(record.get("by"), HORIZON),
+                    self.day(record.get("by"), HORIZON),
                     self._name(record.get("exposure"), words=12),
                 )
                 for record in implications[:MOST_IMPLICATIONS]
-                if (text := self._text(record.get("implication"), words=40))
+                if (text := self.text(record.get("implication"), words=40))
             ),
             gaps=tuple(
                 Gap(text, self._name(record.get("where"), words=12))
                 for record in gaps[:MOST_GAPS]
-                if (text := self._text(record.get("gap"), words=35))
+                if (text := self.text(record.get("gap"), words=35))
             ),
             either=self._half_question(data.get("question_does")),
             or_else=self._half_question(data.get("question_or")),
@@ -275,7 +274,7 @@ class DataReader:
         """One each source; only a retrieved one can contradict what a person claims."""
         found: dict[str, Contradiction] = {}
         for record in entries:
-            says = self._text(record.get("says"), words=30)
+            says = self.text(record.get("says"), words=30)
             for source_id in self._retrieved([str(record.get("source", ""))])[:1]:
                 if says:
                     found.setdefault(source_id, Contradiction(source_id, says))
@@ -286,15 +285,15 @@ class DataReader:
         return tuple(
             Score(
                 str(record.get("id")),
-                self._likelihood(record),
-                self._text(record.get("reason"), words=40),
-                self._evidence(strings(record.get("evidence")))[0],
+                self.likelihood(record),
+                self.text(record.get("reason"), words=40),
+                self.evidence(strings(record.get("evidence")))[0],
             )
             for record in records(data.get("judgments"))
             if record.get("point") is not None
         )
 
-    def _evidence(self, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def evidence(self, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The sources named that there are: those for a judgment, and with a minus those against it."""
         found: tuple[dict[str, None], dict[str, None]] = ({}, {})
         for name in names:
@@ -313,16 +312,16 @@ class DataReader:
         judgments: list[Judgment] = []
         pillars = [pillar.id for pillar in self.persona.pillars]
         for record in entries:
-            statement = self._text(record.get("statement"), words=30)
+            statement = self.text(record.get("statement"), words=30)
             if not statement or any(jaccard(known.statement, statement) >= SAME for known in judgments):
                 continue
-            evidence, contrary = self._evidence(strings(record.get("evidence")))
+            evidence, contrary = self.evidence(strings(record.get("evidence")))
             judgments.append(
                 Judgment(
                     id=f"J{len(judgments) + 1}",
                     statement=statement,
-                    likelihood=self._likelihood(record),
-                    until=self._date(record.get("until"), LONGEST_WINDOW),
+                    likelihood=self.likelihood(record),
+                    until=self.day(record.get("until"), LONGEST_WINDOW),
                     confidence=one_of(record.get("confidence"), CONFIDENCES, "low"),
                     viewpoint=one_of(record.get("view"), VIEWPOINTS, "analyst"),
                     pillar=one_of(record.get("pillar"), pillars, pillars[len(judgments) % len(pillars)]),
@@ -332,7 +331,7 @@ class DataReader:
             )
         return tuple(judgments[: self.format_.judgments[1]])
 
-    def _likelihood(self, record: Mapping[str, Any]) -> Likelihood:
+    def likelihood(self, record: Mapping[str, Any]) -> Likelihood:
         """Low, point and high in order; the point, which gives the term, stays."""
         point = percent(record.get("point"))
         low, high = (
@@ -347,19 +346,19 @@ class DataReader:
     def _forecasts(self, entries: list[Mapping[str, Any]], plan: Plan) -> Iterable[Forecast]:
         known = {judgment.id for judgment in plan.judgments}
         for number, record in enumerate(entries[:MOST_FORECASTS], 1):
-            if question := self._text(record.get("question"), words=40):
+            if question := self.text(record.get("question"), words=40):
                 judgment = str(record.get("judgment", ""))
                 yield Forecast(
                     id=f"P{number}",
                     question=question,
                     probability=percent(record.get("probability")),
-                    resolves_by=self._date(record.get("by"), LONGEST_WINDOW),
+                    resolves_by=self.day(record.get("by"), LONGEST_WINDOW),
                     resolution_source=self._name(record.get("source"), words=10),
                     judgment_id=judgment if judgment in known else "",
-                    base_rate=self._text(record.get("base_rate"), words=25),
+                    base_rate=self.text(record.get("base_rate"), words=25),
                 )
 
-    def _text(self, value: object, *, words: int) -> str:
+    def text(self, value: object, *, words: int) -> str:
         """A cleaned sentence of at most so many words, without references, or an empty string."""
         if not isinstance(value, str) or not value.strip():
             return ""
@@ -406,14 +405,14 @@ class DataReader:
         text = re.sub(
             r"^(?:and |or )?(?:does|do|will|can)\s+",
             "",
-            self._text(value, words=30).strip(" ?.…"),
+            self.text(value, words=30).strip(" ?.…"),
             flags=re.I,
         )
         subjects = {self.persona.the_country, self.persona.country, self.persona.capital, "it"}
         text = re.sub(rf"^(?:{'|'.join(map(re.escape, subjects))})\s+", "", text, flags=re.IGNORECASE)
         return text[:1].lower() + text[1:]
 
-    def _date(self, value: object, longest: timedelta) -> date:
+    def day(self, value: object, longest: timedelta) -> date:
         """A day after today and within the window."""
         iso = iso_date(value)
         day = date.fromisoformat(iso) if iso else self.today + min(HORIZON, longest)
@@ -431,8 +430,7 @@ def _exhaustive(
         return []
     total = sum(probability for _, probability, _ in weighed)
     counts["probabilities_normalised"] += total != 100
-    shares = [max(LEAST_PROBABILITY, round(100 * probability / total)) for _, probability, _ in weighed]
-    shares[shares.index(max(shares))] += 100 - sum(shares)
+    shares = to_hundred([probability for _, probability, _ in weighed])
     joined = [
         (hypothesis, share, change) for (hypothesis, _, change), share in zip(weighed, shares, strict=True)
     ]

@@ -45,16 +45,20 @@ class Lexicon:
             return within[-1] if point < self.bands[-1].high else self.bands[-1]
         return min(self.bands, key=lambda band: min(abs(band.low - point), abs(band.high - point)))
 
+    def clipped(self, likelihood: Likelihood) -> Likelihood:
+        """The likelihood with the part of its range that lies inside the band of its point's term."""
+        band = self.band(likelihood.point)
+        low = min(max(likelihood.low, band.low), band.high)
+        high = max(min(likelihood.high, band.high), band.low)
+        return Likelihood(low, likelihood.point, high)
+
     def phrase(self, likelihood: Likelihood) -> tuple[str, bool]:
         """``("likely (60–75 %)", clipped)``: the term of the point, and the part of the range inside
         the term's band; ``clipped`` tells that the range had left it.
         """
-        band = self.band(likelihood.point)
-        low = min(max(likelihood.low, band.low), band.high)
-        high = max(min(likelihood.high, band.high), band.low)
-        clipped = (low, high) != (likelihood.low, likelihood.high)
-        shown = f"{low}–{high} %" if low != high else f"{low} %"
-        return f"{band.term} ({shown})", clipped
+        printed = self.clipped(likelihood)
+        shown = f"{printed.low}–{printed.high} %" if printed.low != printed.high else f"{printed.low} %"
+        return f"{self.band(likelihood.point).term} ({shown})", printed != likelihood
 
 
 LEXICONS = {
