@@ -87,7 +87,7 @@ class Answering:
             if persona is None:
                 raise LookupError(f"persona {turn.persona} is not on this desk")
             try:
-                context = await self.conversations.begin(turn, persona)
+                context = await self.conversations.begin(turn, run.lease, persona)
                 outcome = await _Answer(self, run, persona, context).go()
             finally:
                 await self._charge(run)
@@ -223,7 +223,7 @@ class _Answer:
                 if isinstance(event, Finished):
                     report = event.report
                     await self._keep_record(event.record)
-                    await self.answering.conversations.keep(run.turn, self.context, event.record)
+                    await answering.conversations.keep(run.turn, run.lease, self.context, event.record)
                 else:
                     await self._take(event)
         if report is None:

@@ -12,6 +12,7 @@ from bot.assessment.earlier import Earlier, Talk
 from bot.assessment.formats import CHANGES, FOLLOW_UP, IN_DEPTH
 from bot.slack.errors import SlackError
 from bot.slack.ways_in import WaysIn
+from bot.store.stored_turns import Lease
 from bot.store.thread_store import ThreadStore, address_of
 from bot.threads import Said, ThreadMemory
 from bot.turns import Question, Quoted, Turn
@@ -51,9 +52,9 @@ class Conversations:
         self._context_tokens = context_tokens
         self._own_bot = own_bot
 
-    async def begin(self, turn: Turn, persona: Persona) -> Context:
+    async def begin(self, turn: Turn, lease: Lease, persona: Persona) -> Context:
         """What the thread adds to a turn that is about to be answered. Raises ``StoreError``."""
-        memory = (await self._threads.begin(turn)).before(turn.message_ts)
+        memory = (await self._threads.begin(turn, lease)).before(turn.message_ts)
         if not turn.in_conversation:
             return Context(turn.question)
         record = memory.assessment_for(persona.code)
@@ -69,18 +70,18 @@ class Conversations:
         rescored = asks_what_changed(turn.question.text) and bool(record.plan.judgments)
         return Context(turn.question, Earlier(record, since, self._context_tokens, rescored))
 
-    async def keep(self, turn: Turn, context: Context, record: AssessmentRecord) -> None:
+    async def keep(self, turn: Turn, lease: Lease, context: Context, record: AssessmentRecord) -> None:
         """Keep what was answered. Raises ``StoreError``."""
         if context.earlier is None:
             # The words of the thread belong to the assessment's evidence, and live as long as all words.
-            await self._threads.keep(replace(turn, question=context.question), record)
+            await self._threads.keep(replace(turn, question=context.question), lease, record)
             return
         answer = "\n\n".join(section.text for section in record.sections)
         # The plan too: "what changed since?" scores its judgments anew.
         grown = replace(
             context.earlier.record, plan=record.plan, sources=record.sources, excerpts=record.excerpts
         )
-        await self._threads.keep(turn, grown, answer=answer or FOLLOW_UP.name)
+        await self._threads.keep(turn, lease, grown, answer=answer or FOLLOW_UP.name)
 
     async def _with_material(self, turn: Turn, memory: ThreadMemory) -> Question:
         """The question with the thread's messages as what was forwarded with it."""

@@ -6,7 +6,20 @@ Every script that writes for a run takes that run's fence and refuses when a new
 
 from __future__ import annotations
 
-__all__ = ["BEGIN", "CHECKPOINT", "CLAIM", "FINISH", "HAND_OVER", "LANE", "NEXT", "RECORD", "STOP", "UNLIST"]
+__all__ = [
+    "BEGIN",
+    "CHECKPOINT",
+    "CLAIM",
+    "FINISH",
+    "HAND_OVER",
+    "LANE",
+    "NEXT",
+    "RECALL",
+    "RECORD",
+    "REMEMBER",
+    "STOP",
+    "UNLIST",
+]
 
 CLAIM = """
 -- KEYS seen, record, inbox, lane, settling
@@ -142,3 +155,26 @@ if score and tonumber(score) == tonumber(ARGV[2]) then redis.call('ZREM', KEYS[1
 return 1
 """
 """Takes a thread off the list unless a turn came into it since it was looked at."""
+
+RECALL = """
+-- KEYS record, words, exchanges, assessments; ARGV fence, turn id, exchange, TTL
+-- Returns {all words, all exchanges, all assessments}, or nil when fenced.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return nil end
+redis.call('HSETNX', KEYS[3], ARGV[2], ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[4])
+return {redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4])}
+"""
+"""Notes a question of a thread and reads the thread. Of a thread that was forgotten, the records of its turns
+are gone too: their fences keep anything of it from coming back, here as in ``REMEMBER``."""
+
+REMEMBER = """
+-- KEYS record, exchanges, assessments
+-- ARGV fence, turn id, exchange, TTL, id of the assessment's turn, assessment, TTL
+-- Returns 1, or 0 when fenced.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+redis.call('HSET', KEYS[3], ARGV[5], ARGV[6])
+redis.call('EXPIRE', KEYS[3], ARGV[7])
+return 1
+"""

@@ -7,7 +7,7 @@ forgotten, with everything that is kept of its turns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -16,8 +16,10 @@ import structlog
 from redis.asyncio import Redis
 
 from bot.assessment.assessment_record import AssessmentRecord, UnreadableRecordError
-from bot.store.errors import translated
+from bot.store import scripts
+from bot.store.errors import FencedError, translated
 from bot.store.keys import DAY_SECONDS, Keys, ThreadKeys
+from bot.store.stored_turns import Lease
 from bot.threads import Exchange, GivenAssessment, Said, ThreadMemory, with_words, without_words
 from bot.turns import Question, Quoted, Turn
 
@@ -81,6 +83,8 @@ class ThreadStore:
         self._words_seconds = words_days * DAY_SECONDS
         self._assessments_seconds = assessments_days * DAY_SECONDS
         self._seal: Seal = seal or Plain()
+        self._recall = redis.register_script(scripts.RECALL)
+        self._remember = redis.register_script(scripts.REMEMBER)
 
     async def hear(self, address: str, said: Iterable[Said]) -> None:
         """Keep messages; one that was edited takes the place of what it was."""
@@ -99,22 +103,21 @@ class ThreadStore:
         with translated(f"forget a message of {address}"):
             await self._redis.hdel(self._keys.thread(address).words, ts)
 
-    async def begin(self, turn: Turn) -> ThreadMemory:
+    async def begin(self, turn: Turn, lease: Lease) -> ThreadMemory:
         """Note that a turn of the thread is being answered, and read all there is before it, in one round
-        trip.
+        trip. Raises ``FencedError`` where another run does that, or the thread was forgotten.
         """
         address = address_of(turn.team_id, turn.channel, turn.thread_ts)
         keys = self._keys.thread(address)
         asked = asdict(Exchange(turn.turn_id, turn.message_ts, turn.persona, turn.question))
         with translated(f"read thread {address}"):
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hsetnx(keys.exchanges, turn.turn_id, self._closed(asked))
-                pipe.expire(keys.exchanges, self._words_seconds)
-                pipe.hgetall(keys.words)
-                pipe.hgetall(keys.exchanges)
-                pipe.hgetall(keys.assessments)
-                _, _, words, exchanges, assessments = await pipe.execute()
-        return self._memory(words, exchanges, assessments)
+            found = await self._recall(
+                keys=[keys.record(turn.turn_id), keys.words, keys.exchanges, keys.assessments],
+                args=[lease.fence, turn.turn_id, self._closed(asked), self._words_seconds],
+            )
+        if found is None:
+            raise FencedError(f"turn {turn.turn_id} is another run’s, or its thread was forgotten")
+        return self._memory(*map(_pairs, found))
 
     async def last_asked(self, address: str) -> str | None:
         """Code of the persona that was asked last in a thread; ``None``: none that is remembered."""
@@ -135,9 +138,11 @@ class ThreadStore:
         ]
         return max(asked)[1] if asked else None
 
-    async def keep(self, turn: Turn, record: AssessmentRecord, *, answer: str = "") -> None:
+    async def keep(self, turn: Turn, lease: Lease, record: AssessmentRecord, *, answer: str = "") -> None:
         """Keep what a turn gave: the assessment as data, and of a follow-up (``answer``) its words too. A
         follow-up gives back the assessment it went on from, with the sources it has added.
+
+        Raises ``FencedError`` as ``begin``: what was forgotten meanwhile does not come back.
         """
         address = address_of(turn.team_id, turn.channel, turn.thread_ts)
         keys = self._keys.thread(address)
@@ -151,14 +156,17 @@ class ThreadStore:
                     return
                 given = before
             given["record"] = without_words(record).to_json()
+            owned = await self._remember(
+                keys=[keys.record(turn.turn_id), keys.exchanges, keys.assessments],
+                args=[
+                    *(lease.fence, turn.turn_id, self._closed(exchange), self._words_seconds),
+                    *(record.turn_id, self._closed(given), self._assessments_seconds),
+                ],
+            )
+            if not owned:
+                raise FencedError(f"turn {turn.turn_id} is another run’s, or its thread was forgotten")
             if not answer:
                 await self._file(turn, address)
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(keys.assessments, record.turn_id, self._closed(given))
-                pipe.expire(keys.assessments, self._assessments_seconds)
-                pipe.hset(keys.exchanges, turn.turn_id, self._closed(exchange))
-                pipe.expire(keys.exchanges, self._words_seconds)
-                await pipe.execute()
 
     async def _file(self, turn: Turn, address: str) -> None:
         filed = self._keys.filed(turn.team_id, turn.channel, turn.persona)
@@ -275,6 +283,11 @@ def _exchange(value: Mapping[str, Any]) -> Exchange:
     question = value["question"]
     quoted = tuple(Quoted(**each) for each in question["quoted"])
     return Exchange(**{**value, "question": Question(**{**question, "quoted": quoted})})
+
+
+def _pairs(flat: Sequence[str]) -> dict[str, str]:
+    """A hash as a script returns it."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _keys_of_turns(keys: ThreadKeys, turns: Iterable[str]) -> list[str]:
