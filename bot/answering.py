@@ -38,7 +38,7 @@ from bot.metering import MeteredModel
 from bot.pane import AgentPane
 from bot.slack import cards
 from bot.slack.admission_notices import position_line
-from bot.slack.answer_controls import with_controls
+from bot.slack.answer_controls import with_forgetting, with_thumbs
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackGoneError, StoppedByUserError
 from bot.slack.export_notices import export_menu
@@ -142,8 +142,9 @@ class _Answer:
         )
 
     def card(self, *, running: bool = False, check_line: str = "") -> cards.Message:
-        """The card as it should look now."""
-        return cards.card(
+        """The card as it should look now: with a stop button, or once it has ended with one that forgets."""
+        turn_id = self.run.turn.turn_id
+        shown = cards.card(
             persona_name=self.persona.display_name,
             headline=self.headline,
             format_name=self.format.name,
@@ -151,8 +152,9 @@ class _Answer:
             bottom_line=self.shown.bottom_line,
             banners=self.shown.banners,
             check_line=check_line or self.shown.evidence_line,
-            stop_turn_id=self.run.turn.turn_id if running else None,
+            stop_turn_id=turn_id if running else None,
         )
+        return shown if running else with_forgetting(shown, turn_id)
 
     async def post_card(self) -> str:
         """The card with its stop button, in the order of the channel's questions."""
@@ -231,7 +233,7 @@ class _Answer:
         # A follow-up goes on from an assessment, and that one has its own menu.
         menu = export_menu(run.turn.turn_id) if self.context.earlier is None else None
         footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links, menu=menu)
-        footer = with_controls(footer, run.turn.turn_id, run.turn.persona)
+        footer = with_thumbs(footer, run.turn.turn_id, run.turn.persona)
         delivered = await self.writer.finish(footer)
         self.shown = replace(self.shown, banners=report.banners)
         await self.writer.update_card(self.card(check_line=report.check_line))

@@ -1,4 +1,4 @@
-"""The row under an answer: thumbs with an optional reason, and forgetting the thread."""
+"""The controls of an answer: thumbs with an optional reason, and forgetting the thread."""
 
 from __future__ import annotations
 

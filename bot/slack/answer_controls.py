@@ -1,4 +1,4 @@
-"""What a reader may do with a finished answer: say whether it helped, and have its thread forgotten."""
+"""What a reader may do with a finished answer: judge it, and have its thread forgotten."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from bot.slack.elements import Message, notice, plain
+from bot.slack.elements import Message, actions, button, notice, plain
 from bot.slack.limits import TEXT_INPUT_CHARS
 
 __all__ = [
@@ -19,7 +19,8 @@ __all__ = [
     "forgotten_thread_notice",
     "reason_form",
     "thanks_notice",
-    "with_controls",
+    "with_forgetting",
+    "with_thumbs",
 ]
 
 FEEDBACK: Final = "answer_feedback"
@@ -32,34 +33,33 @@ REASON_CHARS: Final = min(1_000, TEXT_INPUT_CHARS)
 """Of a reason: a paragraph; more is a message to whoever runs the desk."""
 
 
-def with_controls(footer: Message, turn_id: str, persona: str) -> Message:
-    """The footer with its row of controls."""
+def with_thumbs(footer: Message, turn_id: str, persona: str) -> Message:
+    """The footer with its row of thumbs."""
     thumbs = {
         "type": "feedback_buttons",
         "action_id": FEEDBACK,
         "positive_button": {"text": plain("This helped", 75), "value": f"up {persona} {turn_id}"},
         "negative_button": {"text": plain("This did not help", 75), "value": f"down {persona} {turn_id}"},
     }
-    forget = {
-        "type": "icon_button",
-        "icon": "trash",
-        "text": plain("Forget this thread", 75),
-        "action_id": FORGET_THREAD,
-        "value": turn_id,
-        "confirm": {
-            "title": plain("Forget this thread?", 100),
-            "text": plain(
-                "The assessments, the questions and what people wrote are removed from my memory, and I can "
-                "not answer from them any more. What stands here stays until somebody deletes it.",
-                300,
-            ),
-            "confirm": plain("Forget", 30),
-            "deny": plain("Keep", 30),
-            "style": "danger",
-        },
-    }
-    row = {"type": "context_actions", "elements": [thumbs, forget]}
+    row = {"type": "context_actions", "elements": [thumbs]}
     return replace(footer, blocks=(*footer.blocks, row))
+
+
+def with_forgetting(card: Message, turn_id: str) -> Message:
+    """The card of an answer that has ended, with the button that has its thread forgotten, after asking."""
+    confirm = {
+        "title": plain("Forget this thread?", 100),
+        "text": plain(
+            "The assessments, the questions and what people wrote are removed from my memory, and I can "
+            "not answer from them any more. What stands here stays until somebody deletes it.",
+            300,
+        ),
+        "confirm": plain("Forget", 30),
+        "deny": plain("Keep", 30),
+        "style": "danger",
+    }
+    forget = button("Forget this thread", FORGET_THREAD, turn_id) | {"confirm": confirm}
+    return replace(card, blocks=(*card.blocks, actions(forget)))
 
 
 def reason_form(*, helped: bool, metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ async def test_the_seed_question_is_answered_in_its_thread(valkey: RealValkey, t
         assert float(card.ts) - float(ts) < 2.0
         assert "China, U.S. Strike Rare Earths Truce" in words_of(card)
         assert "Bottom line" in words_of(card)
-        assert buttons_of(card) == []
+        assert buttons_of(card) == ["forget_thread"]
         assert {item.outcome for item in desk.sandbox.workspace.deliveries} == {"acked"}
 
 

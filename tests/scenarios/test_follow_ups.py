@@ -114,6 +114,48 @@ async def test_a_thread_from_before_our_time_is_read_once(valkey: RealValkey) ->
             assert any("An old post on gallium." in request.context for request in desk.model.requests)
 
 
+async def test_replies_that_were_changed_or_taken_back_are_material_as_they_stand_now(
+    valkey: RealValkey,
+) -> None:
+    """The cache follows edits and deletions of replies; Slack is not asked for the thread."""
+    async with open_desk(valkey) as desk:
+        sandbox = desk.sandbox
+        root = await sandbox.post_as_user("kim", "C0DESK", HALTED)
+        desk.asked[root] = "C0DESK"
+        mended = await sandbox.post_as_user("kim", "C0DESK", "Forty licences were refused.", root)
+        withdrawn = await sandbox.post_as_user("ada", "C0DESK", "I heard of a boycott.", root)
+        await desk.idle()
+        await sandbox.edit_as_user("kim", "C0DESK", mended, "Fourteen licences were refused.")
+        await sandbox.delete_as_user("ada", "C0DESK", withdrawn)
+        await desk.idle()
+        await desk.ask("CN-01 brief: what do you make of this?", thread_ts=root)
+        await desk.answered(root)
+        context = desk.model.requests[0].context
+        assert HALTED in context
+        assert "Fourteen licences were refused." in context
+        assert "Forty licences" not in context
+        assert "boycott" not in context
+        read = [call for call in desk.calls("conversations.replies") if call.arguments.get("limit") == "200"]
+        assert read == []
+
+
+async def test_a_long_thread_is_told_within_the_budget_and_says_what_is_shortened(valkey: RealValkey) -> None:
+    """The setting bounds what the model is given of the thread; the newest exchange is whole."""
+    seen: list[ModelRequest] = []
+    longest = " ".join(f"The controls pay off for Beijing in case {number} [S1]." for number in range(30))
+    async with open_desk(valkey, script=following(seen, longest), context_tokens=1_500) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        for times, question in enumerate(("why J1?", "why J2?", "why J3?"), 2):
+            await desk.ask(f"CN-01 {question}", thread_ts=ts)
+            await desk.answered(ts, times=times)
+        account = seen[-1].instruction.partition("<assessment>")[2].partition("</assessment>")[0]
+        assert re.search(r"\(shortened from \d+ lines\)", account)
+        assert "Asked CN-01 (shortened): why J1?\nAnswered: **CN-01, China Agent:**" in account, account
+        assert "Asked CN-01: why J2?" in account
+        assert "in case 29" in account
+
+
 async def test_deleting_the_root_removes_all_that_is_kept(valkey: RealValkey) -> None:
     """Words, assessment, questions and the turn's own record."""
     async with open_desk(valkey) as desk:
@@ -199,11 +241,11 @@ async def test_a_country_whose_view_is_asked_for_takes_over_unnamed(valkey: Real
         assert desk.of_kind(ts, "card")[-1].username == "US-01, United States Agent"
 
 
-async def test_the_row_under_an_answer_takes_thumbs_with_reasons_and_forgets(
+async def test_thumbs_count_with_reasons_and_the_card_s_button_forgets_the_thread(
     valkey: RealValkey, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A press counts once a person, however often and whichever it is at last; its reason goes with the
-    thread, which the button forgets; the command prints both.
+    thread, which the button on the card forgets; the command prints both.
     """
     async with open_desk(valkey) as desk:
         ts = await desk.ask(f"CN-01 brief: {QUESTION}")
@@ -211,7 +253,9 @@ async def test_the_row_under_an_answer_takes_thumbs_with_reasons_and_forgets(
         await desk.at_rest(ts)
         footer = desk.of_kind(ts, "footer")[-1]
         row = footer.all_blocks()[-1]["elements"]
-        assert row[1]["confirm"]["confirm"]["text"] == "Forget"
+        (card,) = desk.of_kind(ts, "card")
+        (forget,) = card.all_blocks()[-1]["elements"]
+        assert forget["confirm"]["confirm"]["text"] == "Forget"
         for side, user in (("positive", "dana"), ("negative", "dana"), ("positive", "kim")):
             chosen = {"value": row[0][f"{side}_button"]["value"]}
             await desk.sandbox.interactions.click(user, "C0DESK", footer.ts, FEEDBACK, chosen=chosen)
@@ -225,7 +269,7 @@ async def test_the_row_under_an_answer_takes_thumbs_with_reasons_and_forgets(
         assert re.search(r"CN-01  \d{4}-\d\d  up 1  down 1\n", printed), printed
         assert "CN-01  down  No word on prices." in printed
         assert await keys_without_ttl(desk.redis, "assess:*") == []
-        await desk.press(footer, FORGET_THREAD)
+        await desk.press(card, FORGET_THREAD)
         left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:C0DESK:{ts}*")]
         assert [key for key in left if key.endswith((*KEPT, "reasons"))] == []
         await commands.feedback(desk.settings)

@@ -16,7 +16,10 @@ from tests.support.desk import (
     CHANNEL,
     PERSONAS,
     OpenDesk,
+    ServeProcess,
+    at_work,
     buttons_of,
+    connected,
     kind_of,
     open_desk,
     words_of,
@@ -250,3 +253,29 @@ async def test_a_question_is_posted_once_though_slacks_answer_was_lost(valkey: R
         asked = await question(desk)
         await desk.answered(asked.ts)
         assert len(questions(desk)) == 1
+
+
+async def test_a_process_that_dies_between_question_and_answer_leaves_both(
+    valkey: RealValkey,
+) -> None:
+    """Kill -9 while the question stands in Slack and the turn that answers it is not queued: the next process
+    finds the question, posts no second one, and answers it once.
+    """
+    async with open_desk(valkey, workspace=workspace(), running=False, lease_seconds=2) as desk:
+        held = desk.sandbox.faults.hold("chat.postMessage", "after")
+        first = await ServeProcess.start(desk.settings)
+        try:
+            await connected(desk.sandbox, desk.settings)
+            await run(desk, "brief CN What now?")
+            await held.reached.wait()
+            asked = await question(desk)
+            assert not desk.of_kind(asked.ts, "card")
+        finally:
+            await first.kill()
+        held.open()
+        async with at_work(desk):
+            await desk.answered(asked.ts)
+            await desk.at_rest(asked.ts)
+        assert len(questions(desk)) == 1
+        kinds = [kind_of(message) for message in desk.replies(asked.ts) if message.ts != asked.ts]
+        assert kinds == ["card", "text", "footer"]

@@ -54,6 +54,7 @@ __all__ = [
     "at_work",
     "bare",
     "buttons_of",
+    "connected",
     "dripping",
     "kind_of",
     "open_desk",
