@@ -59,7 +59,9 @@ class RetrievalReport:
 
     queries: tuple[str, ...] = ()
     contrary_queries: tuple[str, ...] = ()
-    """Those of the queries that looked for evidence against the judgments."""
+    """Those of the queries that looked for evidence against the leading hypothesis."""
+    contrary_sources: tuple[str, ...] = ()
+    """Ids of the sources that these found."""
     sources_total: int = 0
     """Sources asked."""
     failures: tuple[tuple[str, str], ...] = ()

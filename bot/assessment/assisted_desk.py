@@ -141,6 +141,10 @@ class _AssistedRetrieval:
         """See ``Retrieval.propose``."""
         self._retrieval.propose(tuple(terms))
 
+    async def against(self, rivals: str, seconds: float) -> Retrieved:
+        """See ``Retrieval.against``."""
+        return self._merged(await self._retrieval.against(rivals, seconds))
+
     async def aclose(self) -> None:
         """See ``Retrieval.aclose``."""
         for task in self._tasks:

@@ -234,6 +234,8 @@ class DataStage:
         schema, instruction = self._schema(name, plan), self._instruction(name, plan)
 
         async def check(value: _T) -> Results:
+            if isinstance(value, Plan):
+                await self._evidence.look_against(value)  # what LO4 asks for
             written = {"plan": plan or Plan(), "outlook": Outlook(), "watch": Watch()} | {name: value}
             record = make_record(run, Data(**cast("dict[str, Any]", written)), {})
             # In a thread: it computes for some milliseconds, and others' text goes on meanwhile.

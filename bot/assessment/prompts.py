@@ -6,7 +6,7 @@ starts, so that all but the first calls are served from the provider's prompt ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from bot.assessment import demo
@@ -113,11 +113,16 @@ def context_text(
     return "\n\n".join(lines)
 
 
-def late_text(evidence: EvidenceTable) -> str:
-    """Sources that arrived after the prefix was frozen, as a block behind it; empty where there are none."""
-    if not evidence.sources:
-        return ""
-    blocks = ["Material that arrived after the above:", *material(evidence), _quotations(evidence)]
+def late_text(evidence: EvidenceTable, contrary: Sequence[str] = ()) -> str:
+    """Sources that arrived after the prefix was frozen, as a block behind it; ``contrary``: ids of those that
+    were found in looking for what speaks against the leading hypothesis. Empty where there are none.
+    """
+    blocks = []
+    if evidence.sources:
+        blocks = ["Material that arrived after the above:", *material(evidence), _quotations(evidence)]
+    if contrary:
+        found = ", ".join(f"[{name}]" for name in contrary)
+        blocks.append(f"Found in looking for what speaks against the first hypothesis: {found}. Weigh them.")
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -180,8 +185,8 @@ def _plan_instruction(format_: Format) -> str:
         "Use all four views and all three pillars; high confidence only with two independent sources. "
         "Begin from base rates; the status quo usually holds. hypotheses: three or four rival "
         "explanations of "
-        "at most 12 words, one of them the status quo. linchpin: the one assumption on which most depends."
-        + lines
+        "at most 12 words, the most probable first, one of them the status quo. "
+        "linchpin: the one assumption on which most depends." + lines
     )
 
 

@@ -49,16 +49,18 @@ def make_record(
         footer=footer,
         sources=run.evidence.sources,
         excerpts=run.evidence.excerpts,
-        retrieval=_retrieval(run.searched),
+        retrieval=_retrieval(run.searched, run.contrary_sources),
         counts=dict(run.accounts.counts),
     )
 
 
-def _retrieval(searched: Retrieved | None) -> RetrievalReport:
+def _retrieval(searched: Retrieved | None, contrary_sources: tuple[str, ...]) -> RetrievalReport:
     if searched is None:
         return RetrievalReport()
     return RetrievalReport(
         queries=searched.queries,
+        contrary_queries=searched.contrary_queries,
+        contrary_sources=contrary_sources,
         sources_total=searched.sources_total,
         failures=tuple((failure.name, failure.reason) for failure in searched.failures),
         stored_items=searched.stored_items,

@@ -187,8 +187,15 @@ class Run:
 
     def _tell_late(self) -> None:
         late = self.evidence.sources[self.frozen :]
-        text = prompts.late_text(EvidenceTable(late, self.evidence.excerpts))
+        text = prompts.late_text(EvidenceTable(late, self.evidence.excerpts), self.contrary_sources)
         self._late = "" if self.format.compact else text
+
+    @property
+    def contrary_sources(self) -> tuple[str, ...]:
+        """Ids of the sources that the search for what speaks against the leading hypothesis found."""
+        urls = self.searched.contrary_urls if self.searched else ()
+        by_url = {source.url: source.id for source in self.evidence.retrieved}
+        return tuple(by_url[url] for url in urls if url in by_url)
 
     def standing(self, *, prefix: bool = False, written: bool = False) -> Standing:
         """What the answer rests on; ``prefix``: on the sources that section 1 knows; ``written``: by what

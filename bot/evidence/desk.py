@@ -34,6 +34,11 @@ LATE_ITEMS = 4
 """Items beyond the limit that a retrieval may add when they come after the first ones were handed out: a link
 that the person sent, the news of a source that had to be asked."""
 
+RIVALS_LIMIT = 6
+"""Documents looked at for what speaks against the leading hypothesis."""
+RIVALS_ITEMS = 3
+"""Of these, how many are added where they are new: with two in hand, a third shows which of them is alone."""
+
 RESTART_SECONDS = 1.0
 LONGEST_RESTART_SECONDS = 60.0
 """Pause before the process is started again; doubled with each crash in a row."""
@@ -55,39 +60,58 @@ END_SECONDS = 3.0
 class ProcessRetrieval:
     """A retrieval in the evidence process (a ``bot.evidence.items.Retrieval``)."""
 
-    def __init__(self, end: Callable[[], None], limit: int, propose: Callable[[Sequence[str]], None]) -> None:
+    def __init__(
+        self,
+        end: Callable[[], None],
+        limit: int,
+        propose: Callable[[Sequence[str]], None],
+        search_for: Callable[[str], ProcessRetrieval],
+    ) -> None:
         self._end = end
         self._propose = propose
+        self._search_for = search_for
+        self._contrary: ProcessRetrieval | None = None
+        """The search for what speaks against the leading hypothesis."""
         self._limit = limit
-        self._latest = Snapshot(Retrieved(searching="stored news"), enough=False, over=False)
+        self.latest = Snapshot(Retrieved(searching="stored news"), enough=False, over=False)
+        """As the process told it last."""
         self._shown = Retrieved()
         self._changed = asyncio.Event()
 
     async def first(self, seconds: float) -> Retrieved:
         """See ``Retrieval.first``."""
-        return await self._wait(seconds, lambda: self._latest.over or self._latest.enough)
+        return await self._wait(seconds, lambda: self.latest.over or self.latest.enough)
 
     async def whole(self, seconds: float) -> Retrieved:
         """See ``Retrieval.whole``. At most four items more than were asked for, where they come late."""
-        return await self._wait(seconds, lambda: self._latest.over)
+        return await self._wait(seconds, lambda: self.latest.over)
 
     def propose(self, terms: Sequence[str]) -> None:
         """See ``Retrieval.propose``."""
         self._propose(terms)
 
+    async def against(self, rivals: str, seconds: float) -> Retrieved:
+        """See ``Retrieval.against``."""
+        if self._contrary is None:
+            self._contrary = self._search_for(rivals)
+        await self._contrary.whole(seconds)
+        return await self.whole(0.0)
+
     async def aclose(self) -> None:
         """See ``Retrieval.aclose``."""
+        if self._contrary is not None:
+            await self._contrary.aclose()
         self._end()
 
     def take(self, snapshot: Snapshot) -> None:
         """What the process found meanwhile."""
-        self._latest = snapshot
+        self.latest = snapshot
         self._changed.set()
         self._changed = asyncio.Event()
 
     def fail(self, reason: str) -> None:
         """Nothing more will come."""
-        found = self._latest.retrieved
+        found = self.latest.retrieved
         failures = (*found.failures, SourceFailure("Stored news", reason))
         total = max(found.sources_total, len(failures))
         ended = replace(found, failures=failures, searching="", sources_total=total)
@@ -98,8 +122,28 @@ class ProcessRetrieval:
             async with asyncio.timeout(max(seconds, 0)):
                 while not is_good():
                     await self._changed.wait()
-        self._shown = _grown(self._shown, self._latest.retrieved, self._limit)
+        self._shown = self._with_contrary(_grown(self._shown, self.latest.retrieved, self._limit))
         return self._shown
+
+    def _with_contrary(self, found: Retrieved) -> Retrieved:
+        """With what speaks against the leading hypothesis, where that was looked for and is there: once."""
+        if self._contrary is None or found.contrary_queries:
+            return found
+        if not self._contrary.latest.over:
+            return replace(found, searching=found.searching or "what speaks against it")
+        contrary = self._contrary.latest.retrieved
+        if contrary.failures:
+            return found  # nothing was searched, and the retrieval itself tells the reason
+        have = {item.url for item in found.items}
+        new = [item for item in contrary.items if item.url not in have][:RIVALS_ITEMS]
+        have.update(item.url for item in new)
+        return replace(
+            found,
+            items=(*found.items, *new),
+            queries=tuple(dict.fromkeys((*found.queries, *contrary.queries))),
+            contrary_queries=contrary.queries,
+            contrary_urls=tuple(item.url for item in contrary.items if item.url in have),
+        )
 
 
 def _grown(shown: Retrieved, latest: Retrieved, limit: int) -> Retrieved:
@@ -113,6 +157,8 @@ def _grown(shown: Retrieved, latest: Retrieved, limit: int) -> Retrieved:
         items=(*shown.items, *late[:room])[:most],
         queries=tuple(dict.fromkeys((*shown.queries, *latest.queries))),
         failures=tuple(dict.fromkeys((*shown.failures, *latest.failures))),
+        contrary_queries=shown.contrary_queries,
+        contrary_urls=shown.contrary_urls,
     )
 
 
@@ -163,7 +209,12 @@ class ProcessDesk:
         """See ``EvidenceDesk.begin``. While the process is starting, requests wait for it."""
         retrieval_id = str(next(self._ids))
         retrieval = ProcessRetrieval(
-            lambda: self._forget(retrieval_id), request.limit, partial(self._pass_on, retrieval_id)
+            partial(self._forget, retrieval_id),
+            request.limit,
+            partial(self._pass_on, retrieval_id),
+            lambda rivals: self.begin(
+                replace(request, rivals=rivals, limit=RIVALS_LIMIT, extra_terms=(), terms_follow=False)
+            ),
         )
         self._retrievals[retrieval_id] = retrieval
         message = {"op": "begin", "id": retrieval_id, "request": request_to_json(request)}

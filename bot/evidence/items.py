@@ -94,6 +94,10 @@ class Retrieved:
     """Items that were searched."""
     searching: str = ""
     """What is being searched at the moment, for the status line; empty when retrieval is over."""
+    contrary_queries: tuple[str, ...] = ()
+    """Those of the queries that looked for what speaks against the leading hypothesis."""
+    contrary_urls: tuple[str, ...] = ()
+    """The items that these found, the closest first; some of them may have been there before."""
 
     @property
     def sources_answered(self) -> int:
@@ -116,6 +120,10 @@ class EvidenceRequest:
     """Search terms that a model proposed."""
     terms_follow: bool = False
     """More of them will come by ``Retrieval.propose``, in a few seconds at most."""
+    rivals: str = ""
+    """Explanations that rival the leading one. Set: what stored documents say for these is all that is looked
+    for, and nothing is fetched.
+    """
 
 
 class Retrieval(Protocol):
@@ -135,6 +143,13 @@ class Retrieval(Protocol):
 
     def propose(self, terms: Sequence[str]) -> None:
         """Look for these as well from now on. Once, where the request said that terms follow."""
+        ...
+
+    async def against(self, rivals: str, seconds: float) -> Retrieved:
+        """Look among stored documents for what bears out these rivals of the leading hypothesis. Waits for
+        that search alone, for so many seconds at most, and gives what there is then, like ``whole``,
+        which has it where it comes later. Once.
+        """
         ...
 
     async def aclose(self) -> None:

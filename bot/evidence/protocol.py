@@ -77,6 +77,7 @@ def request_to_json(request: EvidenceRequest) -> dict[str, Any]:
         "limit": request.limit,
         "extra_terms": list(request.extra_terms),
         "terms_follow": request.terms_follow,
+        "rivals": request.rivals,
     }
 
 
@@ -91,6 +92,7 @@ def request_from(data: Mapping[str, Any], personas: Mapping[str, Persona]) -> Ev
         limit=data["limit"],
         extra_terms=tuple(data["extra_terms"]),
         terms_follow=data["terms_follow"],
+        rivals=data["rivals"],
     )
 
 

@@ -108,6 +108,9 @@ class Retriever:
         """Search, and tell what there is as it grows; the last snapshot is ``over``. Cancel to end. ``terms``
         will hold the search terms that the request announces.
         """
+        if request.rivals:
+            emit(await self._for_the_rivals(request))
+            return
         progress = _Progress(
             request, Search(self._builder, request), self._asked(request), links_in(request.question)
         )
@@ -132,6 +135,14 @@ class Retriever:
         progress.pending.clear()
         progress.terms = None
         emit(self._snapshot(progress))
+
+    async def _for_the_rivals(self, request: EvidenceRequest) -> Snapshot:
+        """What stored documents say for the rivals of a hypothesis."""
+        progress = _Progress(request, Search(self._builder, request), (), [])
+        await self._look(progress)
+        items = tuple(item for item in progress.found.items if _published_by(item, request.as_of))
+        found = Retrieved(items, progress.found.queries, stored_items=len(self._memory))
+        return Snapshot(found, enough=True, over=True)
 
     def _asked(self, request: EvidenceRequest) -> tuple[ReadSource, ...]:
         """The sources of the persona, and of the other countries on the desk that the question is about."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.assessment.engine import Engine
-from bot.assessment.events import CardChanged, Part, SourcesAdded, StatusChanged
+from bot.assessment.events import CardChanged, Finished, Part, SourcesAdded, StatusChanged
 from bot.evidence.items import EvidenceItem, Retrieved, SourceFailure
 from bot.evidence.table import EvidenceTable
 from bot.llm.port import ModelBrokenError, ModelCall
@@ -22,6 +22,7 @@ from tests.assessment.doubles import (
     assess,
     assignment,
     played,
+    request_of,
     settings,
 )
 from tests.support.citing_script import FACTS, SINCE, citing
@@ -340,3 +341,46 @@ def test_the_table_survives_its_checkpoint() -> None:
     table = EvidenceTable(()).with_items(items)
     assert EvidenceTable.from_json(json.loads(json.dumps(table.to_json()))) == table
     assert [excerpt.text for excerpt in table.excerpts] == ["a pause of one year"]
+
+
+async def test_what_speaks_against_the_leading_hypothesis_is_looked_for() -> None:
+    """Once, by its rivals, when the plan names them; later calls are told what was found, the record how."""
+    desk = ScriptedDesk(
+        truce_items(),
+        contrary=[item(9, "Beijing drafts an embargo."), truce_items()[3]],
+        contrary_queries=["embargo"],
+    )
+    assessment, model = await answered(desk, citing(later="[S8]"))
+    plan = json.loads(answer(request_of(model.calls[model.names.index("plan")])).text)
+    (rivals,) = desk.retrievals[0].rivals
+    assert rivals == "; ".join(plan["hypotheses"][1:])
+    second = next(call for call in model.calls if call.name == "section-2")
+    assert "against the first hypothesis: [S8], [S5]." in second.instruction
+    assert "[8](https://paper9.example/truce)" in assessment.section("2")
+    assert (
+        "against the first" not in next(call for call in model.calls if call.name == "section-1").instruction
+    )
+    last = assessment.events[-1]
+    assert isinstance(last, Finished)
+    report = last.record.retrieval
+    assert (report.contrary_queries, report.contrary_sources) == (("embargo",), ("S8", "S5"))
+    assert "embargo" in report.queries
+
+
+@pytest.mark.parametrize(("queries", "repaired"), [(["embargo"], False), ([], True)])
+async def test_a_judgment_without_contrary_evidence_needs_that_search(
+    queries: list[str], repaired: bool
+) -> None:
+    """LO4: where nothing was searched against it, the model is asked what speaks against its judgments."""
+
+    def unopposed(request: ModelRequest) -> Reply:
+        reply = answer(request)
+        if request.schema_name == "plan":
+            data = json.loads(reply.text)
+            for judgment in data["judgments"]:
+                judgment["evidence"] = [name for name in judgment["evidence"] if not name.startswith("-")]
+            return Reply(json.dumps(data))
+        return reply
+
+    _, model = await answered(ScriptedDesk(truce_items(), contrary_queries=queries), unopposed)
+    assert ("plan-fields" in model.names) is repaired

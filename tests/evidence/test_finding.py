@@ -245,3 +245,26 @@ def test_nothing_from_after_the_question() -> None:
     """A question as of a day is answered from what was known then."""
     late = stored("Rare earths truce and tariffs", published_at=NOW + timedelta(hours=1))
     assert found([late]).items == ()
+
+
+def test_what_speaks_for_a_rival_hypothesis_is_found_and_nothing_else() -> None:
+    """Of two reports on the subject, the one that has what the rival says; its words are told as queries."""
+    news = [
+        stored("US and China keep rare earth truce", "The rare earths truce between the US and China holds."),
+        stored(
+            "Beijing prepares embargo on rare earths to the US",
+            "China prepares an embargo on rare earths against the United States, officials say.",
+            owner_group="other",
+        ),
+        *NOISE,
+    ]
+    against = found(news, rivals="China declares an embargo; the truce collapses within months")
+    assert [item.title for item in against.items] == ["Beijing prepares embargo on rare earths to the US"]
+    assert "embargo" in against.queries
+    assert "truce" not in against.queries, "the question itself asks for that"
+
+
+def test_rivals_without_a_word_of_their_own_are_not_searched() -> None:
+    """What the question says already was searched for the question."""
+    against = found(NOISE, rivals="China and the United States: a rare earths truce")
+    assert (against.items, against.queries) == ((), ())

@@ -130,6 +130,29 @@ async def test_stored_news_answers_at_once_and_reads_nothing(
         }
 
 
+async def test_what_bears_out_rivals_of_a_hypothesis_is_searched_in_the_store(
+    news: NewsServer, valkey: RealValkey, namespace: str
+) -> None:
+    """Behind what was found for the question, which stays as it was; nothing is fetched for it."""
+    async with room(news, valkey, namespace, news.publish()[:1], collect=False) as desk_room:
+        await desk_room.whole()
+        asked = len(news.requests)
+        question = "Will the truce on rare earth export controls with the United States hold?"
+        request = EvidenceRequest("t2", desk_room.persona, Question(question), datetime.now(UTC), limit=2)
+        retrieval = desk_room.desk.begin(request)
+        before = await retrieval.whole(SECONDS)
+        found = await retrieval.against("China ends its soybean purchases", SECONDS)
+        assert found.items[: len(before.items)] == before.items
+        new = found.items[len(before.items) :]
+        assert [item.title for item in new] == ["Soybean purchases by China reach agreed 25 million tonnes"]
+        assert found.contrary_urls == (new[0].url,)
+        assert "soybean" in found.contrary_queries
+        assert set(found.contrary_queries) <= set(found.queries)
+        assert (await retrieval.whole(0.0)) == found
+        assert len(news.requests) == asked
+        await retrieval.aclose()
+
+
 async def test_the_process_is_started_again_and_a_question_waits_for_it(
     news: NewsServer, valkey: RealValkey, namespace: str
 ) -> None:

@@ -81,8 +81,11 @@ class ScriptedDesk:
         sources_total: int = 14,
         stored_items: int = 5_000,
         searching: str = "14 sources of the China Agent",
+        contrary: Iterable[EvidenceItem] = (),
+        contrary_queries: Iterable[str] = (),
     ) -> None:
         self.first, self.late = tuple(first), tuple(late)
+        self.contrary, self.contrary_queries = tuple(contrary), tuple(contrary_queries)
         self.released = asyncio.Event()
         if not self.late:
             self.released.set()
@@ -114,12 +117,23 @@ class ScriptedRetrieval:
         self.waited: list[float] = []
         """Seconds asked for, in order."""
         self.proposed: list[str] = []
+        self.rivals: list[str] = []
+        """What was looked for against the leading hypothesis."""
 
     def _now(self) -> Retrieved:
         desk = self._desk
-        if desk.released.is_set():
-            return replace(desk.found, items=desk.first + desk.late, searching="")
-        return replace(desk.found, items=desk.first)
+        over = desk.released.is_set()
+        items = desk.first + desk.late if over else desk.first
+        found = replace(desk.found, items=items, searching="" if over else desk.searching)
+        if not self.rivals:
+            return found
+        return replace(
+            found,
+            items=items + desk.contrary,
+            queries=(*found.queries, *desk.contrary_queries),
+            contrary_queries=desk.contrary_queries,
+            contrary_urls=tuple(item.url for item in desk.contrary),
+        )
 
     async def first(self, seconds: float) -> Retrieved:
         """What is there for section 1."""
@@ -137,6 +151,11 @@ class ScriptedRetrieval:
     def propose(self, terms: Sequence[str]) -> None:
         """Note them."""
         self.proposed += terms
+
+    async def against(self, rivals: str, seconds: float) -> Retrieved:
+        """What the test has against the leading hypothesis."""
+        self.rivals.append(rivals)
+        return self._now()
 
     async def aclose(self) -> None:
         """Note it."""

@@ -171,7 +171,8 @@ def _contrary(subject: Subject) -> Iterator[Fault]:
     record = subject.record
     if not subject.judgments:
         yield Fault("There is no judgment that anything could speak against.")
-    searched = any(query in record.retrieval.queries for query in record.retrieval.contrary_queries)
+    contrary = set(record.retrieval.contrary_queries)
+    searched = bool(contrary) and contrary <= set(record.retrieval.queries)
     mendable = len(record.retrieved) > 1
     for judgment in subject.judgments.values():
         if not judgment.contrary and not searched:
