@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.briefings.briefing import Briefing, RunState
+from bot.briefings.headlines import Headlines
 from bot.briefings.ports import ChannelGoneError, Clock, Composer, Poster
 from bot.briefings.schedule import DayOff, NoRunError, runs
 from bot.store.briefing_store import BriefingStore, RunEnd, RunLease
@@ -76,6 +77,7 @@ class BriefingRunner:
         self._times = times or BriefingTimes()
         self._at_once = at_once
         self._running: dict[asyncio.Task[None], str] = {}
+        self._headlines = Headlines()
 
     # The timetable --------------------------------------------------------------------------------------
 
@@ -176,17 +178,18 @@ class BriefingRunner:
             took = (self._clock.now() - started).total_seconds()
             await self._store.record(lease, {"content": content})
             log.info("briefing.prepared", seconds=round(took, 1))
-        await self._clock.sleep_until(run.due)
-        if not run.headline_begun and not await self._still_wanted(briefing, lease):
-            return
-        if not run.headline_ts:
-            await self._store.record(lease, {"headline_begun": True})
-            ts = await self._poster.post_headline(
-                briefing, run, content, late=late, look_first=run.headline_begun
-            )
-            run = replace(run, headline_ts=ts)
-            # The items' own call follows at once.
-            await self._store.record(lease, {"headline_ts": ts, "items_begun": True})
+        with self._headlines.coming(run.due):
+            await self._clock.sleep_until(run.due)
+            if not run.headline_begun and not await self._still_wanted(briefing, lease):
+                return
+            if not run.headline_ts:
+                await self._store.record(lease, {"headline_begun": True})
+                ts = await self._poster.post_headline(
+                    briefing, run, content, late=late, look_first=run.headline_begun
+                )
+                run = replace(run, headline_ts=ts)
+                await self._store.record(lease, {"headline_ts": ts, "items_begun": True})
+        await self._headlines.out(run.due)
         items_ts = await self._poster.post_items(briefing, run, content, look_first=run.items_begun)
         await self._composer.posted(briefing, content)
         if not await self._poster.owner_is_there(briefing):

@@ -49,7 +49,9 @@ def record() -> AssessmentRecord:
             Source("S2", "T", "P", SourceClass.WIRE, "新", "https://a.test/", published, AS_OF, "g", "B"),
         ),
         excerpts=(Excerpt("Q1", "S2", "so"),),
-        retrieval=RetrievalReport(("truce", "embargo"), ("embargo",), ("S2",), 3, (("Xinhua", "timed out"),), 40),
+        retrieval=RetrievalReport(
+            ("truce", "embargo"), ("embargo",), ("S2",), 3, (("Xinhua", "timed out"),), 40
+        ),
         counts={"url": 1},
     )
 

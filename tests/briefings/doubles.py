@@ -95,6 +95,8 @@ class Posts:
     """Due, and when the headline came."""
     told: list[tuple[str, str]] = field(default_factory=list)
     """To whom, what."""
+    parts: list[str] = field(default_factory=list)
+    """What was posted, headline or items, in order."""
 
 
 class Workshop:
@@ -146,6 +148,7 @@ class Workshop:
         key = (briefing.briefing_id, run.due, late)
         if not (look_first and any(each[:2] == key[:2] for each in self.posts.headlines)):
             self.posts.headlines.append(key)
+            self.posts.parts.append("headline")
             self.posts.at.append((run.due, self.clock.now()))
         self._pass("after headline")
         return f"ts-{run.due.timestamp()}"
@@ -159,6 +162,7 @@ class Workshop:
         key = (briefing.briefing_id, run.due)
         if not (look_first and key in self.posts.items):
             self.posts.items.append(key)
+            self.posts.parts.append("items")
         self._pass("after items")
         return f"items-{run.due.timestamp()}"
 

@@ -256,7 +256,9 @@ async def test_work_given_back_is_taken_up_at_once(
 
 
 async def test_many_at_one_minute_begin_earlier(shop: Workshop, redis: Redis, namespace: str) -> None:
-    """Sixty briefings of a minute: their preparations begin in three groups, all are out at seven."""
+    """Sixty briefings of a minute: their preparations begin in three groups, all are out at seven, and
+    no thread is filled before the last headline.
+    """
     shop.takes = timedelta(seconds=40)
     for number in range(60):
         await shop.runner.arm(briefing_of(f"b{number}"))
@@ -265,6 +267,8 @@ async def test_many_at_one_minute_begin_earlier(shop: Workshop, redis: Redis, na
     assert early == {45: 20, 90: 20, 135: 20}
     await shop.pass_time(redis, namespace, DUE)
     assert len(shop.posts.headlines) == 60
+    await shop.settle()
+    assert shop.posts.parts == ["headline"] * 60 + ["items"] * 60
 
 
 async def test_the_lead_follows_the_measured_time(shop: Workshop, redis: Redis, namespace: str) -> None:
