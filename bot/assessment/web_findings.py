@@ -19,6 +19,7 @@ from bot.evidence.registry import class_of
 from bot.evidence.table import one_line, table_of_claims
 from bot.llm.port import ModelCall, Role
 from bot.llm.web_search import Citation
+from personas.enumeration import enumerated
 from personas.persona import Persona, Source
 
 __all__ = ["Publishers", "query_shown", "search_call", "terms_call", "terms_of", "web_items"]
@@ -69,15 +70,15 @@ def search_call(request: EvidenceRequest) -> ModelCall:
 
 
 def _call(request: EvidenceRequest, name: str, instruction: str, tokens: int) -> ModelCall:
-    persona = request.persona
-    languages = ", ".join(str(language) for language in persona.languages) or "English"
+    spoken = dict.fromkeys(str(language) for persona in request.personas for language in persona.languages)
+    countries = [persona.the_country for persona in request.personas]
     return ModelCall(
         turn_id=request.turn_id,
         name=name,
         role=Role.PLAN,
-        system=_SYSTEM.format(country=persona.the_country),
+        system=_SYSTEM.format(country=enumerated(countries)),
         context="\n\n".join(material(table_of_claims(request.question))),
-        instruction=instruction.format(languages=languages, today=request.as_of),
+        instruction=instruction.format(languages=", ".join(spoken) or "English", today=request.as_of),
         max_output_tokens=tokens,
     )
 

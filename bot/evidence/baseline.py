@@ -63,7 +63,7 @@ def baseline_of(persona: Persona, *, now: datetime) -> EvidenceItem | None:
     return EvidenceItem(
         title=f"{persona.country}: country baseline, data frozen February 2026",
         publisher="The World Factbook (CIA)",
-        url=ADDRESS,
+        url=f"{ADDRESS}?country={persona.iso}",  # one for each: sources are told apart by their address
         source_class=SourceClass.BASELINE,
         text=text,
         retrieved_at=now,

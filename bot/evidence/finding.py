@@ -44,7 +44,9 @@ class Search:
     def propose(self, terms: Sequence[str]) -> None:
         """Look for these as well from now on: terms of a model, in any language."""
         self._proposed = tuple(dict.fromkeys([*self._proposed, *terms]))
-        self._query = self._builder.query(self._question, self._request.persona, self._proposed)
+        self._query = self._builder.query(
+            self._question, self._request.persona, self._proposed, self._request.beside
+        )
         self._excerpter = Excerpter(self._query.concepts)
 
     def find(self, index: Index) -> Found:

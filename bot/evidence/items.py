@@ -124,6 +124,13 @@ class EvidenceRequest:
     """Explanations that rival the leading one. Set: what stored documents say for these is all that is looked
     for, and nothing is fetched.
     """
+    beside: tuple[Persona, ...] = ()
+    """Others who will write from the same evidence: their sources and languages are searched as well."""
+
+    @property
+    def personas(self) -> tuple[Persona, ...]:
+        """All who will write from it."""
+        return (self.persona, *self.beside)
 
 
 class Retrieval(Protocol):

@@ -68,10 +68,11 @@ class Snapshot:
 
 
 def request_to_json(request: EvidenceRequest) -> dict[str, Any]:
-    """A request without its persona, which the other side knows by its code."""
+    """A request without its personas, whom the other side knows by their codes."""
     return {
         "turn_id": request.turn_id,
         "persona": request.persona.code,
+        "beside": [persona.code for persona in request.beside],
         "question": asdict(request.question),
         "as_of": request.as_of,
         "limit": request.limit,
@@ -93,6 +94,7 @@ def request_from(data: Mapping[str, Any], personas: Mapping[str, Persona]) -> Ev
         extra_terms=tuple(data["extra_terms"]),
         terms_follow=data["terms_follow"],
         rivals=data["rivals"],
+        beside=tuple(personas[code] for code in data["beside"]),
     )
 
 

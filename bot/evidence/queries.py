@@ -141,13 +141,22 @@ class QueryBuilder:
             for name in itertools.chain.from_iterable(names.values()):
                 self._topics.add(name, topic)
 
-    def query(self, question: Question, persona: Persona, proposed: Sequence[str] = ()) -> SearchQuery:
-        """What to look for. ``proposed`` are terms of a model, in any language. Never raises."""
+    def query(
+        self,
+        question: Question,
+        persona: Persona,
+        proposed: Sequence[str] = (),
+        beside: Sequence[Persona] = (),
+    ) -> SearchQuery:
+        """What to look for. ``proposed`` are terms of a model, in any language; ``beside``: others whose
+        languages and names for things are looked for as well. Never raises.
+        """
         text = _readable(question.text)
         forwarded = _readable("\n".join(quoted.text for quoted in question.quoted))
         parties = self.parties(question, persona)
-        languages = self._languages(text, persona, parties)
-        terms = self._terms(persona, parties)
+        personas = (persona, *beside)
+        languages = self._languages(text, personas, parties)
+        terms = self._terms(personas, parties)
         reading = _Reading(self._vocabulary, self._topics, self._countries, terms, languages)
         headline = _HEADLINE.match(text)
         found = reading.concepts(text, headline_end=headline.end(1) if headline else 0)
@@ -185,18 +194,18 @@ class QueryBuilder:
         persona = self._personas.get(country)
         return tuple(dict.fromkeys(primary(tag) for tag in persona.languages)) if persona else ()
 
-    def _languages(self, text: str, persona: Persona, parties: Sequence[Party]) -> tuple[str, ...]:
+    def _languages(self, text: str, personas: Sequence[Persona], parties: Sequence[Party]) -> tuple[str, ...]:
         asked = [primary(detected_language(text))]
-        own = [primary(tag) for tag in persona.languages]
+        own = [primary(tag) for persona in personas for tag in persona.languages]
         others = [language for party in parties[:PARTIES_LOOKED_FOR] for language in party.languages]
         return tuple(dict.fromkeys([*own, *others, *LANGUAGES_READ, *asked]))
 
-    def _terms(self, persona: Persona, parties: Sequence[Party]) -> PhraseTable[_Named]:
-        """Glossary and institutions of the persona and of the parties that the desk knows."""
+    def _terms(self, personas: Sequence[Persona], parties: Sequence[Party]) -> PhraseTable[_Named]:
+        """Glossary and institutions of the personas and of the parties that the desk knows."""
         table: PhraseTable[_Named] = PhraseTable()
         known = [self._personas[party.country] for party in parties if party.country in self._personas]
-        for each in dict.fromkeys(person.code for person in (persona, *known)):
-            owner = next(person for person in (persona, *known) if person.code == each)
+        for each in dict.fromkeys(person.code for person in (*personas, *known)):
+            owner = next(person for person in (*personas, *known) if person.code == each)
             for term in owner.glossary:
                 _add_term(table, (term.native, term.transliteration, term.english))
             for body in owner.institutions:

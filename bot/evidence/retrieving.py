@@ -145,8 +145,9 @@ class Retriever:
         return Snapshot(found, enough=True, over=True)
 
     def _asked(self, request: EvidenceRequest) -> tuple[ReadSource, ...]:
-        """The sources of the persona, and of the other countries on the desk that the question is about."""
-        codes = {request.persona.code, *self._builder.desk_codes(request.question, request.persona)}
+        """The sources of the personas, and of the other countries on the desk that the question is about."""
+        codes = {persona.code for persona in request.personas}
+        codes.update(self._builder.desk_codes(request.question, request.persona))
         return tuple(source for source in self._sources if source.personas & codes)
 
     async def _states(self, progress: _Progress) -> Mapping[str, SourceState]:
@@ -259,11 +260,9 @@ class Retriever:
         news = [item for item in progress.linked if _published_by(item, request.as_of)]
         have = {item.url for item in news}
         news += [item for item in progress.found.items if item.url not in have]
-        baseline = None
-        if request.as_of >= FROZEN_AT:
-            baseline = baseline_of(request.persona, now=now_in_utc())
-        room = request.limit - (baseline is not None)
-        items = news[: max(room, 1)] + ([baseline] if baseline is not None and room > 0 else [])
+        baselines = _baselines(request)
+        room = request.limit - len(baselines)
+        items = news[: max(room, 1)] + baselines[: max(request.limit - 1, 0)]
         retrieved = Retrieved(
             items=tuple(items),
             queries=progress.found.queries,
@@ -283,6 +282,14 @@ async def _announced(terms: asyncio.Future[tuple[str, ...]]) -> tuple[str, ...]:
             return await terms
     except TimeoutError:
         return ()
+
+
+def _baselines(request: EvidenceRequest) -> list[EvidenceItem]:
+    """Of each persona's country, where there is one that was frozen before the question."""
+    if request.as_of < FROZEN_AT:
+        return []
+    found = (baseline_of(persona, now=now_in_utc()) for persona in request.personas)
+    return [baseline for baseline in found if baseline is not None]
 
 
 def _link_name(url: str) -> str:

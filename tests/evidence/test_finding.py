@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import product
 
+import orjson
+
+from bot.evidence.baseline import baseline_of
 from bot.evidence.excerpts import TOKENS_AN_ITEM, estimated_tokens
 from bot.evidence.finding import Found, Search
 from bot.evidence.items import EvidenceRequest
+from bot.evidence.protocol import request_from, request_to_json
 from bot.evidence.queries import QueryBuilder
 from bot.evidence.ranking import Index
 from bot.evidence.stored import StoredItem
@@ -268,3 +273,16 @@ def test_rivals_without_a_word_of_their_own_are_not_searched() -> None:
     """What the question says already was searched for the question."""
     against = found(NOISE, rivals="China and the United States: a rare earths truce")
     assert (against.items, against.queries) == ((), ())
+
+
+def test_several_who_write_from_one_table_are_all_searched_for() -> None:
+    """A comparison's search uses the languages and names of each of them, and both processes know whom."""
+    china, japan = PERSONAS["CN-01"], PERSONAS["JP-01"]
+    request = EvidenceRequest("t1", china, Question("What of export controls?"), NOW, beside=(japan,))
+    assert request_from(json.loads(orjson.dumps(request_to_json(request))), PERSONAS) == request
+    alone, both = (BUILDER.query(request.question, china, (), beside) for beside in ((), (japan,)))
+    phrases = [{phrase for each in query.concepts for phrase in each.phrases} for query in (alone, both)]
+    assert phrases[0] < phrases[1]
+    assert any("輸出" in phrase for phrase in phrases[1] - phrases[0])
+    baselines = {baseline_of(persona, now=NOW) for persona in request.personas}
+    assert len({item.url for item in baselines if item is not None}) == 2
