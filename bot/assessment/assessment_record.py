@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from bot.assessment.comparison import Comparison
 from bot.assessment.dialect import Unit
 from bot.assessment.values import Outlook, Plan, Watch
 from bot.errors import CountryAgentsError
@@ -35,6 +36,8 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Raised when a record of an older program can no longer be read as it is."""
+LATER_FIELDS = frozenset({"comparison"})
+"""Fields that records of this version may lack: they are older than the field."""
 TOLD_PROBLEMS = 3
 """Mistakes of a file that are told at once; more would hide the first."""
 
@@ -135,6 +138,8 @@ class AssessmentRecord:
     retrieval: RetrievalReport = field(default_factory=RetrievalReport)
     counts: Mapping[str, int] = field(default_factory=dict)
     """Corrections before display, by name."""
+    comparison: Comparison | None = None
+    """Of a comparison: ``persona`` is then the first of those compared, and there is no plan of its own."""
 
     @property
     def retrieved(self) -> tuple[Source, ...]:
@@ -185,7 +190,7 @@ class AssessmentRecord:
                 f"It has schema_version {version!r}; this program reads version {SCHEMA_VERSION}."
             )
         # Defaults are for partial records in the making. A stored one is whole.
-        missing = [each.name for each in fields(cls) if each.name not in data]
+        missing = [each.name for each in fields(cls) if each.name not in {*data, *LATER_FIELDS}]
         if missing:
             raise UnreadableRecordError(f"These fields are missing: {', '.join(missing)}.")
         try:

@@ -85,6 +85,13 @@ class Comparison:
         """The view of that persona."""
         return next((view for view in self.views if view.persona == code), None)
 
+    def likelihood(self, code: str, hypothesis_id: str) -> Likelihood:
+        """What a persona gives a hypothesis. Raises ``LookupError`` where its view is missing."""
+        view = self.view(code)
+        if view is None:
+            raise LookupError(f"no view of {code}")
+        return view.likelihoods[hypothesis_id]
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -25,31 +24,28 @@ from bot.assessment.data_calls import DataReader, outlook_schema, parse_object, 
 from bot.assessment.data_mending import cut_schema, mend_fields
 from bot.assessment.data_schemas import HEAD
 from bot.assessment.dialect import Unit
-from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.events import CardChanged
 from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.formats import RESCORE_TOKENS
-from bot.assessment.open_answers import OpenAnswer
+from bot.assessment.json_calls import (
+    GIVEN_UP,
+    JsonCall,
+    ask_json,
+    ask_json_or_give_up,
+    collect_json,
+)
 from bot.assessment.plan_head import PlanHead
 from bot.assessment.printing import Data
 from bot.assessment.recording import make_record
 from bot.assessment.run import Run
 from bot.assessment.standing import corroborated, evidence_line
 from bot.assessment.values import Outlook, Plan, Watch
-from bot.llm.port import Finished, JsonSchema, ModelConfigurationError, ModelError, ModelForgottenError, Role
+from bot.llm.port import JsonSchema, ModelError
 
 __all__ = ["DataStage"]
 
-ATTEMPTS = 2
-"""Attempts at a call whose answer cannot be read, the first one included."""
-
 PREMISE = "premise"
 """Checkpoint of the plan's head."""
-
-GIVEN_UP = "given_up"
-"""In the checkpoint of a call that failed for good: the sentence on why. Another run does without it, too:
-text that is on screen would move if the data came after all.
-"""
 
 _CHECKS = {"plan": check_plan, "outlook": check_outlook, "watch": check_watch}
 
@@ -244,7 +240,8 @@ class DataStage:
         async def ask(fields: Mapping[str, object], request: str) -> dict[str, Any] | None:
             cut, again = cut_schema(schema, fields), f"{instruction}\n{request}"
             try:
-                return parse_object(await self._collect(f"{name}-fields", again, cut, max_tokens))
+                call = self._call(f"{name}-fields", cut, again, max_tokens)
+                return parse_object(await collect_json(run, call))
             except ModelError as error:
                 log.warning(
                     "repair.failed", turn_id=run.assignment.turn_id, call=name, error=type(error).__name__
@@ -283,14 +280,8 @@ class DataStage:
         run = self._run
         instruction = self._instruction(name, plan)
         title = {"outlook": "outlook", "watch": "watch list"}[name]
-        try:
-            data = await self._ask(name, self._schema(name, plan), instruction, max_tokens)
-        except ModelConfigurationError:
-            raise
-        except ModelError as error:
-            data = {GIVEN_UP: error.user_message}
-            run.checkpoint(name, data)
-            run.settled(name)
+        call = self._call(name, self._schema(name, plan), instruction, max_tokens)
+        data = await ask_json_or_give_up(run, call)
         if reason := data.get(GIVEN_UP):
             run.problems.append(f"The {title} is missing. {reason}")
             return {}
@@ -300,55 +291,22 @@ class DataStage:
 
     async def _ask(self, name: str, schema: JsonSchema, instruction: str, max_tokens: int) -> dict[str, Any]:
         """The JSON of one call; empty where no attempt gave any. Raises ``ModelError``."""
+        return await ask_json(self._run, self._call(name, schema, instruction, max_tokens))
+
+    def _call(self, name: str, schema: JsonSchema, instruction: str, max_tokens: int) -> JsonCall:
         run = self._run
-        if name in run.checkpoints:
-            return dict(run.checkpoints[name])
-        asked = instruction
-        for _ in range(ATTEMPTS):
-            data = parse_object(await self._collect(name, asked, schema, max_tokens)) or {}
-            if any(data.values()):
-                data = demo.expanded(name, data, self._other) if run.format.compact else data
-                break
-            data = {}
-            run.accounts.counts[f"unreadable_{name}"] += 1
-            asked = prompts.repair_instruction(instruction, ["It was not the JSON object asked for."])
-        run.checkpoint(name, data)
-        run.settled(name)
-        return data
+        return JsonCall(
+            name,
+            schema,
+            instruction,
+            max_tokens,
+            run.priority(name.removesuffix("-fields")),
+            shaped=functools.partial(self._shaped, name),
+            reader=self._read_head if name == "plan" and not run.format.compact else None,
+        )
 
-    async def _collect(self, name: str, instruction: str, schema: JsonSchema, max_tokens: int) -> str:
-        run = self._run
-        call = run.call(name, Role.PLAN, instruction, max_tokens, schema=schema)
-
-        async def read(begun: OpenAnswer | None) -> str:
-            pieces: list[str] = []
-            take = self._read_head() if name == "plan" and not run.format.compact else None
-            left = max_tokens * CHARS_A_TOKEN
-            async with aclosing(run.stream(call, begun)) as stream:
-                async for item in stream:
-                    if isinstance(item, Finished):
-                        run.accounts.add(item)
-                        break
-                    run.started.set()
-                    pieces.append(item)
-                    if take is not None:
-                        take(item)
-                    left -= len(item)
-                    if left < 0:
-                        run.accounts.counts["endless"] += 1
-                        break
-            return "".join(pieces)
-
-        async def attempt() -> str:
-            async with run.calls.slot(run.priority(name.removesuffix("-fields"))):
-                if (begun := run.begun(name)) is not None:
-                    try:
-                        return await read(begun)
-                    except ModelForgottenError:
-                        run.lost(name)
-                return await read(None)
-
-        return await run.retried(name, attempt)
+    def _shaped(self, name: str, data: dict[str, Any]) -> dict[str, Any]:
+        return demo.expanded(name, data, self._other) if self._run.format.compact else data
 
 
 def _or(task: asyncio.Task[_T], otherwise: _T) -> _T:

@@ -20,6 +20,7 @@ from bot.llm.port import JsonSchema
 from personas.persona import Persona
 
 __all__ = [
+    "HYPOTHESES",
     "context_text",
     "counterparty",
     "data_instruction",
@@ -194,6 +195,14 @@ def data_instruction(name: str, persona: Persona, other: str) -> str:
                 f"about {other}, at "
                 f"most 9 words. {_shape('outlook')}"
             )
+        case "view":
+            first, second, third = HYPOTHESES
+            return (
+                f"Judge as JSON what will happen in the next twelve months. p1: {first.lower()}; p2: "
+                f"{second.lower()}; p3: {third.lower()}: their probabilities in percent for {country}, "
+                "together 100. judgment: what decides it, at most 10 words. reason: why p1 is as it is, at "
+                f"most 10 words. {_shape('view')}"
+            )
         case _:
             return (
                 f"Write the watch list as JSON. w1, w2, w3: what to look for in {country}, in "
@@ -208,6 +217,7 @@ def data_instruction(name: str, persona: Persona, other: str) -> str:
 _KEYS = {
     "plan": ("bottom_line", "j1", "p1", "j2", "p2", "j3", "p3"),
     "outlook": ("h1", "p1", "h2", "p2", "h3", "p3", "a1", "a2"),
+    "view": ("p1", "p2", "p3", "judgment", "reason"),
     "watch": ("w1", "m1", "w2", "m2", "w3", "m3", "gap", "does", "or"),
 }
 
@@ -235,6 +245,8 @@ def data_schema(name: str, persona: Persona, other: str) -> JsonSchema:
         "w1": f"^Whether {own}{_WORDS}{{2,16}}$",
         "w2": f"^Whether {other}{_WORDS}{{2,16}}$",
         "w3": f"^Whether {third}{_WORDS}{{2,16}}$",
+        "judgment": f"^{own} will {_DEEDS}{_WORDS}{{3,18}}\\.$",
+        "reason": f"^{own} (has|needs|fears|wants){_WORDS}{{3,16}}\\.$",
         "m": f"^It would show{_WORDS}{{2,16}}\\.$",
         "gap": f"^It is not known (whether|how|what){_WORDS}{{2,16}}\\.$",
         "does": f"^(use|keep|extend|seek|build|tighten|ease){_WORDS}{{2,14}}$",
@@ -265,7 +277,7 @@ def expanded(name: str, data: Mapping[str, Any], other: str) -> dict[str, Any]:
             {"statement": data.get(f"j{n}"), **_range(data.get(f"p{n}")), "confidence": "low", "view": view}
             for n, view in ((1, "persona_state"), (2, "counterparty"), (3, "analyst"))
         ]
-        hypotheses = [_HYPOTHESES[key] for key in ("h1", "h2", "h3")]
+        hypotheses = list(HYPOTHESES)
         return {
             "bottom_line": data.get("bottom_line"),
             "counterparty": other,
@@ -281,6 +293,13 @@ def expanded(name: str, data: Mapping[str, Any], other: str) -> dict[str, Any]:
         for hypothesis in hypotheses_:
             hypothesis["reason"] = reasons[str(hypothesis["id"])]
         return {"hypotheses": hypotheses_, "assumptions": assumptions}
+    if name == "view":
+        return {
+            "likelihoods": [{"id": f"H{n}", **_range(data.get(f"p{n}"))} for n in (1, 2, 3)],
+            "judgment": data.get("judgment"),
+            "reasons": [{"hypothesis": "H1", "reason": data.get("reason")}],
+            "confidence": "low",
+        }
     items = [
         {"what": data.get(f"w{n}"), "threshold": data.get(f"m{n}"), "judgment": f"J{n}"} for n in (1, 2, 3)
     ]
@@ -292,11 +311,12 @@ def expanded(name: str, data: Mapping[str, Any], other: str) -> dict[str, Any]:
     }
 
 
-_HYPOTHESES = {
-    "h1": "The present course holds",
-    "h2": "Relations worsen and the course breaks off",
-    "h3": "Relations improve beyond the present course",
-}
+HYPOTHESES = (
+    "The present course holds",
+    "Relations worsen and the course breaks off",
+    "Relations improve beyond the present course",
+)
+"""What a small model weighs: its own would not exclude each other."""
 
 
 def _range(point: Any) -> dict[str, Any]:  # noqa: ANN401 - a model's JSON

@@ -2,7 +2,8 @@
 
 A small dependency graph: section 1 and the plan start at once; when the plan is there, the outlook,
 the watch list and all other sections start together, as many at a time as the model allows; they are
-shown in order. The engine knows neither Slack nor Redis. Closing the generator ends all model calls.
+shown in order. A comparison has a stage of its own.
+The engine knows neither Slack nor Redis. Closing the generator ends all model calls.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from bot.assessment.comparison_stage import ComparisonStage
 from bot.assessment.data_stage import DataStage
 from bot.assessment.display import Display
 from bot.assessment.events import CardChanged, Event, Finished
@@ -21,6 +23,7 @@ from bot.assessment.section_stage import SectionStage
 from bot.assessment.standing import nothing_retrieved
 from bot.evidence.items import EvidenceDesk, EvidenceRequest, Retrieval
 from bot.llm.port import Model
+from personas.enumeration import enumerated
 
 __all__ = ["Assignment", "Engine", "EngineSettings"]
 
@@ -38,7 +41,11 @@ class Engine:
         label = [self._settings.demo_label] if self._settings.demo_label else []
         if self._desk is None:
             return CardChanged("", (*label, nothing_retrieved(self._settings.model_cutoff)))
-        return CardChanged("", tuple(label), f"Searching for sources on {assignment.persona.the_country} …")
+        if assignment.rests_on is not None:
+            return CardChanged("", tuple(label))
+        personas = assignment.compared or (assignment.persona,)
+        countries = enumerated(persona.the_country for persona in personas)
+        return CardChanged("", tuple(label), f"Searching for sources on {countries} …")
 
     def retrieve(
         self, assignment: Assignment, checkpoints: Mapping[str, Mapping[str, Any]] | None = None
@@ -46,14 +53,17 @@ class Engine:
         """Start searching before the run itself begins, and give the result to ``run``; whoever does not
         come to that closes it. ``None``: there is nothing to search, or an earlier run has done it.
         """
-        if self._desk is None or is_settled(checkpoints or {}):
+        if self._desk is None or assignment.rests_on is not None or is_settled(checkpoints or {}):
             return None
+        beside = assignment.compared[1:]
         request = EvidenceRequest(
             assignment.turn_id,
             assignment.persona,
             assignment.searched_for,
             assignment.as_of,
-            self._settings.sources_wanted,
+            # Each country's baseline has a place of its own.
+            self._settings.sources_wanted + len(beside),
+            beside=beside,
         )
         return self._desk.begin(request)
 
@@ -77,10 +87,7 @@ class Engine:
         retrieval = retrieval or self.retrieve(assignment, checkpoints)
         run = Run(self._model, self._settings, assignment, checkpoints or {}, answers)
         evidence = EvidenceStage(run, retrieval)
-        data = DataStage(run, evidence)
-        sections = SectionStage(run, data, evidence)
-        display = Display(run, data, sections)
-        tasks = [evidence.task, *data.tasks, *sections.tasks, display.task]
+        tasks = [evidence.task, *_stages(run, evidence)]
         try:
             while True:
                 event = await run.outbox.get()
@@ -102,3 +109,13 @@ class Engine:
         seconds at most and never raises.
         """
         await asyncio.gather(*map(self._model.cancel, answers.points))
+
+
+def _stages(run: Run, evidence: EvidenceStage) -> list[asyncio.Task[Any]]:
+    """What writes and shows the answer, begun."""
+    if run.assignment.compared:
+        return ComparisonStage(run, evidence).tasks
+    data = DataStage(run, evidence)
+    sections = SectionStage(run, data, evidence)
+    display = Display(run, data, sections)
+    return [*data.tasks, *sections.tasks, display.task]

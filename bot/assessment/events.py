@@ -68,6 +68,10 @@ class CardChanged:
     banners: tuple[str, ...] = ()
     evidence_line: str = ""
     """What is being searched, then what the answer rests on."""
+    table: tuple[tuple[str, ...], ...] = ()
+    """Rows of plain cells, a header first; empty: the card has no table."""
+    legend: tuple[str, ...] = ()
+    """Lines of Markdown on what the table's columns stand for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def is_settled(checkpoints: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether an earlier run has retrieved what there was and planned with it: searching again would help
     nobody.
     """
-    return CHECKPOINT in checkpoints and "plan" in checkpoints
+    return CHECKPOINT in checkpoints and not checkpoints.keys().isdisjoint(("plan", "frame"))
 
 
 def _whole(seconds: float) -> Callable[[Retrieval], Awaitable[Retrieved]]:

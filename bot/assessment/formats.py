@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CHANGES", "FOLLOW_UP", "FORMATS", "RESCORE_TOKENS", "Format", "SectionSpec"]
+__all__ = ["CHANGES", "COMPARISON", "FOLLOW_UP", "FORMATS", "RESCORE_TOKENS", "Format", "SectionSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,5 +283,17 @@ CHANGES = Format(
 RESCORE_TOKENS = 700
 """Of the call that does: six judgments of about a hundred tokens."""
 
-FORMATS = {each.key: each for each in (IN_DEPTH, BRIEF, FOLLOW_UP, CHANGES)}
+COMPARISON = Format(
+    key="comparison",
+    name="Comparison",
+    judgments=(0, 0),
+    watch_items=(0, 0),
+    calls=frozenset(),
+    frame=False,
+    numbered=False,
+    sections=(),
+)
+"""Several personas on one set of hypotheses: made by ``comparison_stage``, which has its own sections."""
+
+FORMATS = {each.key: each for each in (IN_DEPTH, BRIEF, FOLLOW_UP, CHANGES, COMPARISON)}
 """By the key a turn names."""

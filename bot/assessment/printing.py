@@ -14,7 +14,7 @@ from bot.assessment.dialect import Kind, Unit
 from bot.assessment.values import Outlook, Plan, Watch
 from personas.persona import Epigraph, Persona
 
-__all__ = ["Data", "closing_lines", "day", "epigraph_lines", "print_block", "source_call"]
+__all__ = ["Data", "closing_lines", "day", "epigraph_lines", "print_block", "sentence", "source_call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ def _assumptions(data: Data) -> list[Unit]:
     bullets = []
     for assumption in data.outlook.assumptions:
         label = f"**{assumption.id}{' (linchpin)' if assumption.linchpin else ''}:**"
-        wrong = f" _If wrong:_ {_sentence(assumption.if_wrong)}" if assumption.if_wrong else ""
-        bullets.append(Unit(Kind.BULLET, f"{label} {_sentence(assumption.statement)}{wrong}"))
+        wrong = f" _If wrong:_ {sentence(assumption.if_wrong)}" if assumption.if_wrong else ""
+        bullets.append(Unit(Kind.BULLET, f"{label} {sentence(assumption.statement)}{wrong}"))
     return [Unit(Kind.HEADING, "Key assumptions"), *bullets]
 
 
@@ -49,10 +49,10 @@ def _hypotheses(data: Data) -> list[Unit]:
         return []
     bullets = []
     for hypothesis, probability, change in data.outlook.probabilities:
-        would = f" _Would change if:_ {_sentence(change)}" if change else ""
+        would = f" _Would change if:_ {sentence(change)}" if change else ""
         bullets.append(
             Unit(
-                Kind.BULLET, f"**{probability} %** — **{hypothesis.id}:** {_sentence(hypothesis.name)}{would}"
+                Kind.BULLET, f"**{probability} %** — **{hypothesis.id}:** {sentence(hypothesis.name)}{would}"
             )
         )
     return [Unit(Kind.HEADING, "Rival hypotheses, with probabilities that sum to 100 %"), *bullets]
@@ -72,7 +72,7 @@ def _judgments(data: Data) -> list[Unit]:
     reasons = data.outlook.confidence
     why = [reason for reason in (reasons.information_base, reasons.rigour, reasons.volatility) if reason]
     if why:
-        text = " ".join(_sentence(reason) for reason in why)
+        text = " ".join(sentence(reason) for reason in why)
         bullets.append(Unit(Kind.BULLET, f"**Why this much confidence:** {text}"))
     return [Unit(Kind.HEADING, "Judgments and their likelihoods"), *bullets]
 
@@ -80,9 +80,9 @@ def _judgments(data: Data) -> list[Unit]:
 def _watch_items(data: Data) -> list[Unit]:
     bullets = []
     for item in data.watch.items:
-        parts = [f"**{item.id}:** {_sentence(item.observable)}"]
+        parts = [f"**{item.id}:** {sentence(item.observable)}"]
         if item.threshold:
-            parts.append(f"_Threshold:_ {_sentence(item.threshold)}")
+            parts.append(f"_Threshold:_ {sentence(item.threshold)}")
         if item.where:
             parts.append(f"_Where:_ {item.where}.")
         if item.judgment_id:
@@ -96,7 +96,7 @@ def _implications(data: Data) -> list[Unit]:
     bullets = []
     for implication in data.watch.implications:
         label = f"**{implication.audience}:** " if implication.audience else ""
-        bullets.append(Unit(Kind.BULLET, f"{label}{_sentence(implication.text)} _By_ {day(implication.by)}."))
+        bullets.append(Unit(Kind.BULLET, f"{label}{sentence(implication.text)} _By_ {day(implication.by)}."))
     return [Unit(Kind.HEADING, "Implications for the client"), *bullets] if bullets else []
 
 
@@ -104,7 +104,7 @@ def _gaps(data: Data) -> list[Unit]:
     bullets = []
     for gap in data.watch.gaps:
         where = f" _Where to look:_ {gap.where}." if gap.where else ""
-        bullets.append(Unit(Kind.BULLET, f"{_sentence(gap.text)}{where}"))
+        bullets.append(Unit(Kind.BULLET, f"{sentence(gap.text)}{where}"))
     return [Unit(Kind.HEADING, "What is not known"), *bullets] if bullets else []
 
 
@@ -158,5 +158,6 @@ def epigraph_lines(epigraph: Epigraph) -> list[str]:
     return lines
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """The text with a full stop, where it has no end of its own."""
     return text if text.endswith((".", "?", "!", "…", "。")) else f"{text}."

@@ -32,12 +32,15 @@ def report(
     problems: Iterable[str],
     demo_label: str,
     model_name: str,
+    judged: str = "",
 ) -> Report:
-    """The footer of a finished assessment, and what the card says in the end."""
+    """The footer of a finished assessment, and what the card says in the end; ``judged``: what was scored,
+    where that is not the plan's judgments.
+    """
     evidence = standing.evidence
     accounts = (
         evidence_line(standing),
-        f"{_counted(len(data.plan.judgments), 'judgment')} with likelihood",
+        judged or f"{_counted(len(data.plan.judgments), 'judgment')} with likelihood",
         f"{_counted(sum(counts.values()), 'correction')} before display",
         f"as of {standing.as_of:%d %b %Y %H:%M} UTC",
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.assessment import prompts
+from bot.assessment.assessment_record import AssessmentRecord, RetrievalReport
 from bot.assessment.drafting import Accounts, UnusableDraftError
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Checkpointed, Event, Part
@@ -26,7 +27,7 @@ from bot.assessment.titles import event_kind, headline, title_slots
 from bot.assessment.transcript import Transcript
 from bot.assessment.values import Plan
 from bot.assessment.wording import Tables, material_of
-from bot.evidence.items import Retrieved
+from bot.evidence.items import Retrieved, SourceFailure
 from bot.evidence.table import EvidenceTable, fold, table_of_claims
 from bot.llm.port import (
     Finished,
@@ -80,6 +81,10 @@ class Assignment:
     """Time of the question, UTC."""
     earlier: Earlier | None = None
     """For the follow-up format: what it goes on from."""
+    rests_on: AssessmentRecord | None = None
+    """An answer whose evidence this one has, instead of a search of its own."""
+    compared: tuple[Persona, ...] = ()
+    """For the comparison format: whose views are compared, ``persona`` the first of them."""
 
     @property
     def searched_for(self) -> Question:
@@ -122,11 +127,11 @@ class Run:
         self.started = asyncio.Event()
         """Some model call has given its first text."""
         earlier = assignment.earlier
-        self.evidence = earlier.evidence if earlier else table_of_claims(assignment.question)
+        self.evidence = _evidence_at_first(assignment)
         """Grows; ids once given keep their meaning."""
         self.frozen = 0
         """Sources at the front of the table that stand in the prefix; 0: it is not frozen yet."""
-        self.searched: Retrieved | None = None
+        self.searched = _searched(assignment.rests_on)
         """How retrieval goes, without its items; ``None``: nothing is searched."""
         self.citations: Counter[str] = Counter()
         """How often the text on screen cites each source."""
@@ -142,7 +147,6 @@ class Run:
         self._material = material_of(self.evidence)
         if earlier is not None:
             self._material += fold(assignment.question.text)
-        self._terms = {term.id: term.native for term in self.persona.glossary}
 
     def put(self, event: Event | BaseException) -> None:
         """Give an event, or the error that ends the run, to the consumer."""
@@ -215,10 +219,13 @@ class Run:
         """What a reader must know before reading on."""
         return banners(self.standing(written=written), plan, self.settings.demo_label)
 
-    def tables(self, plan: Plan | None) -> Tables:
-        """The ids a call may use; without a plan there are no judgments to refer to."""
+    def tables(self, plan: Plan | None, persona: Persona | None = None) -> Tables:
+        """The ids a call may use; without a plan there are no judgments to refer to. ``persona``: another
+        than the run's.
+        """
         judgments = {judgment.id: judgment for judgment in plan.judgments} if plan else {}
-        return Tables(self.evidence, judgments, self._terms, self._material)
+        terms = {term.id: term.native for term in (persona or self.persona).glossary}
+        return Tables(self.evidence, judgments, terms, self._material)
 
     def names(self, plan: Plan | None) -> Mapping[str, str]:
         """The names that templates use."""
@@ -246,14 +253,17 @@ class Run:
         *,
         schema: JsonSchema | None = None,
         opening: str = "",
+        system: str = "",
     ) -> ModelCall:
-        """A model call: the turn's common prefix, what arrived after it, and this call's instruction."""
+        """A model call: the turn's common prefix, what arrived after it, and this call's instruction.
+        ``system``: instead of that of the run's persona.
+        """
         instruction = f"{self._late}\n\n{instruction}" if self._late else instruction
         return ModelCall(
             turn_id=self.assignment.turn_id,
             name=name,
             role=role,
-            system=self._system,
+            system=system or self._system,
             context=self._context,
             instruction=instruction,
             max_output_tokens=max_tokens,
@@ -350,6 +360,24 @@ class Run:
             with trial:
                 return await attempt()
         raise AssertionError("unreachable: the last error is raised")
+
+
+def _evidence_at_first(assignment: Assignment) -> EvidenceTable:
+    """The table before anything is retrieved for this run."""
+    if assignment.earlier is not None:
+        return assignment.earlier.evidence
+    if (record := assignment.rests_on) is not None:
+        return EvidenceTable(record.sources, record.excerpts)
+    return table_of_claims(assignment.question)
+
+
+def _searched(record: AssessmentRecord | None) -> Retrieved | None:
+    """How retrieval went for an answer whose evidence is taken over; ``None``: nothing was searched."""
+    told = record.retrieval if record is not None else RetrievalReport()
+    if told == RetrievalReport():
+        return None
+    failures = tuple(SourceFailure(*failure) for failure in told.failures)
+    return Retrieved((), told.queries, told.sources_total, failures, told.stored_items)
 
 
 def _read_question(claims: EvidenceTable) -> Question:
