@@ -73,6 +73,8 @@ class ComparisonStage:
         record = run.assignment.rests_on
         self._before = record.comparison if record is not None else None
         self._plan_before = record.plan if record is not None else Plan()
+        self._begun_before = any(view_name(each.code) in run.checkpoints for each in self._personas)
+        """An earlier run has views already: nothing that they did not know is looked for."""
         self._units: dict[str, list[Unit]] = {}
         """What was shown, by section."""
         self._framed = asyncio.create_task(self._frame(), name=FRAME)
@@ -98,11 +100,13 @@ class ComparisonStage:
             return self._plan_before, replace(self._before, personas=codes, views=())
         data = await self._frame_data()
         reader = self._reader(run.persona)
-        plan = reader.premise(data)
         hypotheses, until = read_frame(data, reader)
+        plan = replace(reader.premise(data), hypotheses=hypotheses)
+        if not run.format.compact and not self._begun_before:
+            await self._evidence.look_against(plan)
         # What came meanwhile stands in front of every view alike, and then no more: one table for all.
         await self._evidence.latest()
-        return replace(plan, hypotheses=hypotheses), Comparison(codes, hypotheses, until)
+        return plan, Comparison(codes, hypotheses, until)
 
     async def _frame_data(self) -> dict[str, Any]:
         run = self._run

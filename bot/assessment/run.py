@@ -373,11 +373,18 @@ def _evidence_at_first(assignment: Assignment) -> EvidenceTable:
 
 def _searched(record: AssessmentRecord | None) -> Retrieved | None:
     """How retrieval went for an answer whose evidence is taken over; ``None``: nothing was searched."""
-    told = record.retrieval if record is not None else RetrievalReport()
-    if told == RetrievalReport():
+    if record is None or record.retrieval == RetrievalReport():
         return None
-    failures = tuple(SourceFailure(*failure) for failure in told.failures)
-    return Retrieved((), told.queries, told.sources_total, failures, told.stored_items)
+    told, table = record.retrieval, EvidenceTable(record.sources)
+    contrary = (source for name in told.contrary_sources if (source := table.source(name)))
+    return Retrieved(
+        queries=told.queries,
+        sources_total=told.sources_total,
+        failures=tuple(SourceFailure(*failure) for failure in told.failures),
+        stored_items=told.stored_items,
+        contrary_queries=told.contrary_queries,
+        contrary_urls=tuple(source.url for source in contrary if source.url),
+    )
 
 
 def _read_question(claims: EvidenceTable) -> Question:
