@@ -73,8 +73,6 @@ class ComparisonStage:
         record = run.assignment.rests_on
         self._before = record.comparison if record is not None else None
         self._plan_before = record.plan if record is not None else Plan()
-        self._begun_before = any(view_name(each.code) in run.checkpoints for each in self._personas)
-        """An earlier run has views already: nothing that they did not know is looked for."""
         self._units: dict[str, list[Unit]] = {}
         """What was shown, by section."""
         self._framed = asyncio.create_task(self._frame(), name=FRAME)
@@ -102,7 +100,7 @@ class ComparisonStage:
         reader = self._reader(run.persona)
         hypotheses, until = read_frame(data, reader)
         plan = replace(reader.premise(data), hypotheses=hypotheses)
-        if not run.format.compact and not self._begun_before:
+        if not run.format.compact:
             await self._evidence.look_against(plan)
         # What came meanwhile stands in front of every view alike, and then no more: one table for all.
         await self._evidence.latest()

@@ -27,9 +27,10 @@ from tests.assessment.doubles import (
     settings,
 )
 from tests.assessment.test_engine import model_for
+from tests.support.comparison_script import scorer
 from tests.support.evidence_desk import ScriptedDesk, truce_items
 from tests.support.model_replies import Api, ModelRequest, Reply
-from tests.support.seed_script import QUESTION, answer, scorer
+from tests.support.seed_script import QUESTION, answer
 
 CODES = ("CN-01", "US-01", "JP-01")
 

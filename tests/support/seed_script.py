@@ -16,9 +16,10 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from tests.support.comparison_script import frame_text, scorer, view_text
 from tests.support.model_replies import ModelRequest, Reply
 
-__all__ = ["QUESTION", "SECTION_CHARS", "VIEWS", "answer", "answer_with_two_repairs", "scorer", "section_key"]
+__all__ = ["QUESTION", "SECTION_CHARS", "answer", "answer_with_two_repairs", "section_key"]
 
 Sources = tuple[str, ...]
 """Ids of the material that a request was given: the question first."""
@@ -439,53 +440,6 @@ def _watch(today: date) -> str:
     return json.dumps(data, ensure_ascii=False)
 
 
-VIEWS = {"CN-01": (58, 14, 28), "US-01": (30, 22, 48)}
-"""By persona: the points of H1, H2, H3 in a comparison; the others score ``OTHER_VIEW``."""
-OTHER_VIEW = (52, 12, 36)
-
-
-def scorer(request: ModelRequest) -> str:
-    """Code of the persona that a call for a view is made as."""
-    named = re.search(r"\b[A-Z]{2}-\d\d\b", request.system)
-    return named[0] if named else ""
-
-
-def _frame(today: date) -> str:
-    data = {
-        "event_date": "2025-10-30",
-        "premise": "overtaken",
-        "since": "",
-        "since_sources": [],
-        "contradictions": [],
-        "hypotheses": [
-            "The controls stay suspended and the deal is renewed",
-            "The deal widens into a broader bargain",
-            "The deal lapses and controls return",
-        ],
-        "until": _day(today, 350),
-    }
-    return json.dumps(data, ensure_ascii=False)
-
-
-def _view(request: ModelRequest, sources: Sources) -> str:
-    code = scorer(request)
-    lines = iter(_sentences(f"view {code}"))
-    data = {
-        "likelihoods": [
-            {"id": f"H{n}", "low": point - 6, "point": point, "high": point + 6}
-            for n, point in enumerate(VIEWS.get(code, OTHER_VIEW), 1)
-        ],
-        "judgment": f"{next(lines)}.",
-        "reasons": [
-            {"hypothesis": f"H{n}", "pillar": "", "reason": f"{next(lines)}.", "evidence": cited}
-            for n, cited in enumerate((list(sources[-2:]), [f"-{sources[-1]}"], []), 1)
-        ],
-        "would_change_if": f"{next(lines)}.",
-        "confidence": "moderate",
-    }
-    return json.dumps(data, ensure_ascii=False)
-
-
 def answer(request: ModelRequest) -> Reply:
     """Reply to any call of an in-depth or brief assessment, and of a comparison."""
     return Reply(_text(request, missing=()))
@@ -512,9 +466,9 @@ def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
         case "watch":
             return _watch(_asked(request))
         case "frame":
-            return _frame(_asked(request))
+            return frame_text(_asked(request))
         case "view":
-            return _view(request, sources)
+            return view_text(request, sources, iter(_sentences(f"view {scorer(request)}")))
         case _:
             pass
     key = section_key(request)
