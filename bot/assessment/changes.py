@@ -14,6 +14,7 @@ from bot.assessment.data_calls import DataReader
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.earlier import Earlier, follow_up_instruction
 from bot.assessment.lexicon import Lexicon
+from bot.assessment.prompts import data_block
 from bot.assessment.values import Judgment, Plan
 from bot.evidence.table import Source
 from bot.llm.port import JsonSchema
@@ -88,7 +89,7 @@ def rescoring_instruction(earlier: Earlier, *, code: str, question: str) -> str:
         "light of the sources that are new. Where nothing new bears on a judgment, give the same three "
         "numbers and an empty reason. Where they change, reason says in at most 30 words what happened that "
         "moves it, without any word of likelihood, and evidence names the sources by id.\n"
-        f"{scored}"
+        + data_block("the judgments as scored", scored)
     )
     return follow_up_instruction(earlier, instruction, code=code, question=question)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from bot.assessment.checks.finding import Finding
 from bot.assessment.checks.table import Results
 from bot.assessment.drafting import REPAIRS, Accounts
+from bot.assessment.prompts import data_block
 from bot.llm.port import JsonSchema
 from bot.llm.schemas import record
 
@@ -120,14 +121,21 @@ async def mend_fields(
     return value, data
 
 
+def _wish(finding: Finding) -> str:
+    """What is asked for, and of what."""
+    item, repair = finding.fault.item, finding.fault.repair
+    return repair if not item or item in repair else f"{item}: {repair}"
+
+
 def _size(failing: Mapping[str, list[Finding]]) -> int:
     return sum(map(len, failing.values()))
 
 
 def _request(data: Mapping[str, Any], failing: Mapping[str, list[Finding]]) -> str:
-    wishes = dict.fromkeys(finding.fault.repair for found in failing.values() for finding in found)
-    written = json.dumps({key: data.get(key) for key in failing}, ensure_ascii=False)
-    written = written.replace("<", "‹").replace(">", "›")
+    wishes = dict.fromkeys(_wish(finding) for found in failing.values() for finding in found)
+    written = data_block(
+        "as written", json.dumps({key: data.get(key) for key in failing}, ensure_ascii=False)
+    )
     return (
         f"The JSON is written. Of it, {', '.join(failing)} must be written anew; this is what stands there:\n"
         f"{written}\nGive only {'this field' if len(failing) == 1 else 'these fields'}, whole, with what is "

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from bot.assessment.dialect import Kind, SectionParser, Unit
 from bot.assessment.facts import as_fact
 from bot.assessment.formats import SectionSpec
+from bot.assessment.prompts import data_block
 from bot.assessment.section_checks import find_defect, mend
 from bot.assessment.wording import Tables, clean, jaccard
 from bot.errors import CountryAgentsError
@@ -172,7 +173,8 @@ async def repair_draft(
             return done
         accounts.counts[f"repair_{defect.id}"] += 1
         so_far = "\n".join(_as_markdown(draft.units))
-        instruction = f"{call.instruction}\nThe section so far:\n{so_far}\n{defect.request}"
+        drafted = data_block("the section so far", so_far)
+        instruction = f"{call.instruction}\n{drafted}\n{defect.request}"
         # Begun with what is there, so that a repair cannot repeat it.
         addition = Draft(draft.spec, draft.units)
         again = replace(call, instruction=instruction, name=f"{call.name}-repair", opening="")

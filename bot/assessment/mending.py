@@ -14,6 +14,7 @@ from bot.assessment.checks.finding import Finding, Severity
 from bot.assessment.checks.table import Results
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import REPAIRS, Accounts, Draft, UnusableDraftError, write_draft
+from bot.assessment.prompts import data_block
 from bot.assessment.wording import Tables
 from bot.llm.port import Model, ModelCall
 
@@ -74,15 +75,19 @@ async def _rewritten(
     accounts: Accounts,
 ) -> list[Unit] | None:
     """The section with new lines in the places of those that fail; ``None`` where they did not come."""
+    many = len(failing)
+    lines = "\n".join(
+        _as_written(number, draft.units[place].text, findings)
+        for number, (place, findings) in enumerate(failing.items(), 1)
+    )
     wishes = "\n".join(
         f"{number}. {' '.join(dict.fromkeys(finding.fault.repair for finding in findings))}"
         for number, findings in enumerate(failing.values(), 1)
     )
-    many = len(failing)
     asked = (
-        f"{call.instruction}\nThe section is written. {many} of its lines must be written anew. Write "
-        f"only {'this line' if many == 1 else f'these {many} lines, in this order'}, each as one bullet that "
-        f"begins with “- ”, without headings:\n{wishes}"
+        f"{call.instruction}\nThe section is written. {many} of its lines must be written anew:\n{lines}\n"
+        f"Write only {'this line' if many == 1 else f'these {many} lines, in this order'}, each as one "
+        f"bullet that begins with “- ”, without headings:\n{wishes}"
     )
     # Begun with the lines that stay, so that a new one repeats none of them, but may be like the old one.
     kept = [unit for place, unit in enumerate(draft.units) if place not in failing]
@@ -100,6 +105,14 @@ async def _rewritten(
     for place, unit in zip(failing, written, strict=True):
         units[place] = Unit(units[place].kind, unit.text)
     return units
+
+
+def _as_written(number: int, line: str, findings: Sequence[Finding]) -> str:
+    """A failing line as it stands, and what it is compared with, as data: both may quote what was fetched."""
+    beside = dict.fromkeys(finding.fault.beside for finding in findings if finding.fault.beside)
+    blocks = [data_block(f"line {number}", line)]
+    blocks += [data_block(f"a line beside line {number}", text) for text in beside]
+    return "\n".join(blocks)
 
 
 def _take_out(draft: Draft, failing: dict[int, list[Finding]], accounts: Accounts) -> None:

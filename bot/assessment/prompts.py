@@ -19,6 +19,7 @@ __all__ = [
     "as_data",
     "context_text",
     "continue_instruction",
+    "data_block",
     "data_instruction",
     "late_text",
     "material",
@@ -155,6 +156,12 @@ def _quotations(evidence: EvidenceTable) -> str:
     return f"Stored quotations: {quotations}." if quotations else ""
 
 
+def data_block(kind: str, text: str) -> str:
+    """More text that is no instruction: a model's, which may quote what was fetched, or a person's."""
+    inside = text.replace("<", "‹").replace(">", "›")
+    return f'<material kind="{as_data(kind)}">\n{inside}\n</material>'
+
+
 def as_data(text: str) -> str:
     """Outside text as data: it cannot close its block or open another."""
     return text.replace("<", "‹").replace(">", "›").replace('"', "”")
@@ -239,12 +246,10 @@ def section_instruction(
         known.append("The section’s first sentence is printed for you: do not write a lead sentence.")
     if plan is not None and not spec.factual:
         known.insert(0, _plan_text(plan))
-        own = plan.section_lines.get(spec.key)
-        if own:
-            known.append(f"This section argues: {own}")
-        others = [f"{key}: {line}" for key, line in plan.section_lines.items() if key != spec.key]
-        if others:
-            known.append("Its neighbours argue (do not repeat them): " + " | ".join(others))
+        if plan.section_lines:
+            known.append(
+                f"Argue what the plan has for section {spec.key}; leave to the others what they argue."
+            )
     known.append(f"About {spec.words} words in all. Only the text of the section.")
     return "\n".join(known)
 
@@ -252,9 +257,11 @@ def section_instruction(
 def _plan_text(plan: Plan) -> str:
     judgments = "\n".join(f"{{{judgment.id}}} {judgment.statement}" for judgment in plan.judgments)
     hypotheses = "; ".join(f"{hypothesis.id} {hypothesis.name}" for hypothesis in plan.hypotheses)
-    return (
-        f"The plan. Bottom line: {plan.bottom_line}\nJudgments, written by id:\n{judgments or 'none'}\n"
-        f"Hypotheses: {hypotheses or 'none'}. Linchpin: {plan.linchpin or 'none'}."
+    lines = "".join(f"\nSection {key} argues: {line}" for key, line in plan.section_lines.items())
+    return data_block(
+        "the plan",
+        f"Bottom line: {plan.bottom_line}\nJudgments, written by id:\n{judgments or 'none'}\n"
+        f"Hypotheses: {hypotheses or 'none'}. Linchpin: {plan.linchpin or 'none'}.{lines}",
     )
 
 
@@ -272,9 +279,7 @@ def repair_instruction(instruction: str, defects: Iterable[str]) -> str:
 
 def continue_instruction(instruction: str, shown: Iterable[str]) -> str:
     """The same section, from where the reader already is."""
-    text = "\n".join(shown)
     return (
-        f"{instruction}\nThe reader already has the following lines of this section. Go on with the "
-        f"next line; repeat "
-        f"nothing.\n{text}"
+        f"{instruction}\nThe reader already has the following lines of this section. Go on with the next "
+        f"line; repeat nothing.\n{data_block('the lines so far', chr(10).join(shown))}"
     )

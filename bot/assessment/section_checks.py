@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.formats import SectionSpec
@@ -38,13 +39,13 @@ def find_defect(spec: SectionSpec, units: Sequence[Unit]) -> Defect | None:
             f"and {max(spec.bullets[0], 3)} bullets.",
         )
     if spec.subs[0]:
-        short = tuple(n for n, (_, bullets) in enumerate(groups) if bullets < spec.bullets[0])
+        short = tuple(n for n, bullets in enumerate(groups) if bullets < spec.bullets[0])
         if short:
-            titles = "; ".join(f"“{groups[n][0]}”" for n in short)
+            letters = ", ".join(ascii_uppercase[n] for n in short)
             return Defect(
                 "bullets_missing",
-                f"Write only {spec.bullets[0]} more bullets for each of these parts, under its ### heading: "
-                f"{titles}.",
+                f"Write only {spec.bullets[0]} more bullets for each of these lettered parts, under its ### "
+                f"heading: {letters} (the first ### heading is A).",
                 short,
             )
     elif spec.bullets[0]:
@@ -70,14 +71,14 @@ def mend(units: Sequence[Unit], defect: Defect, written: Sequence[Unit]) -> list
     return mended
 
 
-def _groups(units: Sequence[Unit]) -> list[tuple[str, int]]:
-    """Title and number of bullets of each lettered part."""
-    groups: list[tuple[str, int]] = []
+def _groups(units: Sequence[Unit]) -> list[int]:
+    """Number of bullets of each lettered part."""
+    groups: list[int] = []
     for unit in units:
         if unit.kind is Kind.HEADING:
-            groups.append((unit.text, 0))
+            groups.append(0)
         elif unit.kind is Kind.BULLET and groups:
-            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+            groups[-1] += 1
     return groups
 
 

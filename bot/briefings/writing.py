@@ -16,7 +16,7 @@ from typing import Any
 from bot.assessment.drafting import CHARS_A_TOKEN
 from bot.assessment.hedging import remove_confidence, reword_likelihoods
 from bot.assessment.loose_json import parse_object, percent, records, strings
-from bot.assessment.prompts import as_data, material
+from bot.assessment.prompts import data_block, material
 from bot.assessment.references import Review, Tables
 from bot.briefings.content import CitedSource, NewsItem, OpenPoint, Reported, ToWatch
 from bot.evidence.table import EvidenceTable, Source, one_line, percentages
@@ -141,22 +141,15 @@ def _context(assignment: Assignment) -> str:
     until = assignment.until
     blocks = [f"It is {until:%A %d %B %Y, %H:%M} UTC.", *material(assignment.table)]
     if assignment.points:
-        lines = [
-            f"{point.point_id}: {as_data(point.statement)}{_chance(point)}" for point in assignment.points
-        ]
-        blocks.append(_block("open points of earlier assessments", lines))
+        lines = [f"{point.point_id}: {point.statement}{_chance(point)}" for point in assignment.points]
+        blocks.append(data_block("open points of earlier assessments", "\n".join(lines)))
     if assignment.reported:
-        lines = [f"- {as_data(reported.gist or reported.title)}" for reported in assignment.reported]
-        blocks.append(_block("already reported", lines))
+        lines = [f"- {reported.gist or reported.title}" for reported in assignment.reported]
+        blocks.append(data_block("already reported", "\n".join(lines)))
     if assignment.topics:
-        lines = [f"- {as_data(topic)}" for topic in assignment.topics]
-        blocks.append(_block("the readers’ interests", lines))
+        lines = [f"- {topic}" for topic in assignment.topics]
+        blocks.append(data_block("the readers’ interests", "\n".join(lines)))
     return "\n\n".join(blocks)
-
-
-def _block(kind: str, lines: Iterable[str]) -> str:
-    """More text from outside, delimited like the documents."""
-    return f'<material kind="{kind}">\n' + "\n".join(lines) + "\n</material>"
 
 
 def _chance(point: OpenPoint) -> str:

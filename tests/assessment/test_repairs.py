@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from bot.assessment.dialect import Kind, Unit
@@ -42,8 +43,7 @@ def test_short_parts_are_named_in_the_request() -> None:
     defect = find_defect(SECTIONS["3"], units(("One", 3), ("Two", 1), ("Three", 2)))
     assert defect is not None
     assert defect.parts == (1,)
-    assert "“Two”" in defect.request
-    assert "“One”" not in defect.request
+    assert "heading: B (the first" in defect.request
 
 
 def test_a_whole_section_has_no_defect() -> None:
@@ -87,8 +87,10 @@ async def test_a_repair_fills_the_part_that_lacks_bullets() -> None:
     shown = assessment.section("3")
     assert model.names.count("section-3-repair") == 1
     instruction = next(call.instruction for call in model.calls if call.name == "section-3-repair")
-    assert "“Limits”" in instruction
-    assert "ministry of Limits reviews" in instruction
+    assert "heading: B (the first" in instruction
+    drafted = re.search(r'<material kind="the section so far">\n(.+?)\n</material>', instruction, re.DOTALL)
+    assert drafted is not None
+    assert "### Limits\n- The one ministry of Limits reviews" in drafted[1]
     limits, friction = shown.index("### B. Limits"), shown.index("### C. Friction")
     assert limits < shown.index("The customs office delays") < friction
     assert assessment.report.counts["repair_bullets_missing"] == 1

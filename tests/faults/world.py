@@ -275,9 +275,10 @@ class World:
 
 def continued(request: ModelRequest, reply: Reply) -> Reply:
     """A model that is asked to go on does so after the last line it is shown, and repeats nothing."""
-    _, found, shown = request.instruction.partition("repeat nothing.\n")
+    _, found, block = request.instruction.partition("repeat nothing.\n")
     if not found:
         return reply
+    shown = block.partition(">\n")[2].partition("\n</material>")[0]
     last = "".join(filter(str.isalpha, [line for line in shown.splitlines() if line.strip()][-1]))
     letters = [(place, letter) for place, letter in enumerate(reply.text) if letter.isalpha()]
     begins = "".join(letter for _, letter in letters).find(last)

@@ -19,6 +19,7 @@ __all__ = [
     "Fault",
     "Finding",
     "Severity",
+    "Told",
     "at",
 ]
 
@@ -55,12 +56,35 @@ class Fault:
     item: str = ""
     """Id of the judgment, watch item, forecast and so on: ``J2``."""
     repair: str = ""
-    """What a repair call is asked for; empty where no model can mend it."""
+    """What a repair call is asked for; empty where no model can mend it. In our words alone: the text it is
+    about goes to the model as data.
+    """
+    beside: str = ""
+    """Another text that the repair is about: the model is shown it, as data."""
 
 
-def at(passage: Passage, problem: str, repair: str = "") -> Fault:
+def at(passage: Passage, problem: str, repair: str = "", *, beside: str = "") -> Fault:
     """A fault in a passage."""
-    return Fault(problem, passage.section, passage.unit, passage.item, repair)
+    return Fault(problem, passage.section, passage.unit, passage.item, repair, beside)
+
+
+class Told:
+    """What a check has told already. Every line tells by itself, for it is repaired by itself; what is no
+    line (a printed text, a field) tells only what nothing has told before.
+    """
+
+    def __init__(self) -> None:
+        self._words: set[str] = set()
+        self._lines: set[tuple[str, str, int | None]] = set()
+
+    def is_new(self, words: str, passage: Passage) -> bool:
+        """Whether this is to be told; it counts as told then."""
+        line = (words, passage.section, passage.unit)
+        if line in self._lines or (passage.kind is None and words in self._words):
+            return False
+        self._words.add(words)
+        self._lines.add(line)
+        return True
 
 
 @dataclass(frozen=True, slots=True)

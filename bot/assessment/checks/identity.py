@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bot.assessment.characters import foreign_runs
 from bot.assessment.chatter import leaks_instructions
-from bot.assessment.checks.finding import EVERYWHERE, ON_RECORD, ON_WATCH, Check, Fault, Severity, at
+from bot.assessment.checks.finding import EVERYWHERE, ON_RECORD, ON_WATCH, Check, Fault, Severity, Told, at
 from bot.assessment.checks.subject import Stage, Subject, plain
 from bot.assessment.checks.wordlists import wordlist
 from bot.assessment.printing import epigraph_lines
@@ -75,36 +75,36 @@ def _foreign(subject: Subject) -> Iterator[Fault]:
         " ".join(f"{each.native} {each.author_native} {each.work_native}" for each in persona.epigraphs)
     )
     asked = fold(subject.record.question.text)
-    told: set[str] = set()
+    told = Told()
     for passage in subject.visible:
         if passage.section in ("card", "footer") and not passage.item:
             continue  # titles and names of sources, printed as they are
         for run in foreign_runs(passage.text):
             words = fold(run)
-            if words in told or words in allowed or words in subject.material or words in asked:
+            if words in allowed or words in subject.material or words in asked:
                 continue
             if passage.section == "closing" and words in library:
                 continue  # whose line it is, is for PE1 to say
-            told.add(words)
+            if not told.is_new(words, passage):
+                continue
             meant = difflib.get_close_matches(run, natives, 1, ALIKE)
             hint = f" {meant[0]} is meant." if meant else ""
             yield at(
                 passage,
                 f"“{run}” is neither in the glossary nor in a source.{hint}",
-                f"Write this without {run}: {passage.text}" if passage.kind else "",
+                "Write this without its words in another script." if passage.kind else "",
             )
 
 
 def _stereotypes(subject: Subject) -> Iterator[Fault]:
-    told: set[str] = set()
+    told = Told()
     for passage in subject.prose:
         found = wordlist("stereotypes").find(_QUOTES.sub("", plain(passage.text)))
-        if found and found[0] not in told:
-            told.add(found[0])
+        if found and told.is_new(found[0], passage):
             yield at(
                 passage,
                 f"“{found[0]}” is a stereotype.",
-                f"Write this without “{found[0]}”: {passage.text}",
+                f"Write this without “{found[0]}”.",
             )
 
 
@@ -116,16 +116,17 @@ def _disclaimer(subject: Subject) -> Iterator[Fault]:
 
 
 def _leaks(subject: Subject) -> Iterator[Fault]:
-    seen: set[str] = set()
+    told = Told()
     for passage in subject.visible:
         found = wordlist("instruction_leak").find(passage.text)
         leaked = found[0] if found else leaks_instructions(passage.text)
-        if leaked and leaked.casefold() not in seen and not DISCLAIMER.search(passage.text):
-            seen.add(leaked.casefold())
+        if not leaked or DISCLAIMER.search(passage.text):
+            continue
+        if told.is_new(leaked.casefold(), passage):
             yield at(
                 passage,
                 f"“{leaked}” shows the agent’s instructions.",
-                f"Write this without a word about instructions: {passage.text}" if passage.kind else "",
+                "Write this without a word about instructions." if passage.kind else "",
             )
 
 

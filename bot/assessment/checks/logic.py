@@ -56,7 +56,7 @@ def _references(subject: Subject) -> Iterator[Fault]:
         for reference in Reference.findall(unit.text):
             name = reference.strip("[]{}")
             if name not in known:
-                yield at(unit, f"{name} refers to nothing.", f"Write this without {reference}: {unit.text}")
+                yield at(unit, f"{name} refers to nothing.", f"Write this without {reference}.")
     for owner, name, kind in _links(subject):
         ids = {
             "source": {source.id for source in record.sources},
@@ -274,7 +274,7 @@ def _obligors(subject: Subject) -> Iterator[Fault]:
                     unit,
                     f"{said.actor} is said to owe what {other.actor} owes ({other.id}): "
                     f"{', '.join(sorted(said.what & other.what))}.",
-                    f"Correct who owes what ({other.actor} owes it): {unit.text}",
+                    f"Correct who owes what ({other.actor} owes it).",
                 )
             elif not recorded:
                 owed.append(said)
@@ -333,7 +333,7 @@ def _institutions(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     unit,
                     f"That {match[0]} holds this office stands in no source of the last 180 days.",
-                    f"Name the office without the person: {unit.text}",
+                    "Name the office without the person.",
                 )
 
 
@@ -353,7 +353,7 @@ def _viewpoints(subject: Subject) -> Iterator[Fault]:
             yield at(
                 passage,
                 f"“{found[0]}” speaks for the state.",
-                f"Write this in the third person: {passage.text}",
+                "Write this in the third person.",
             )
 
 

@@ -65,7 +65,7 @@ def _implications(subject: Subject) -> Iterator[Fault]:
                 f"{name[0].upper()}{name[1:]} does not say {', '.join(missing)}.",
                 place,
                 item=name,
-                repair=f"Say in {name} {', '.join(missing)}: {implication.text}",
+                repair=f"Say in {name} {', '.join(missing)}.",
             )
         generic = wordlist("generic_verbs").find(implication.text)
         if generic:
@@ -73,7 +73,7 @@ def _implications(subject: Subject) -> Iterator[Fault]:
                 f"{name[0].upper()}{name[1:]} is no action: “{generic[0]}”.",
                 place,
                 item=name,
-                repair=f"Say in {name} what to do instead of “{generic[0]}”: {implication.text}",
+                repair=f"Say in {name} what to do instead of “{generic[0]}”.",
             )
 
 

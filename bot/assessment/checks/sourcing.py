@@ -47,8 +47,7 @@ def _facts_cite(subject: Subject) -> Iterator[Fault]:
             yield at(
                 fact,
                 f"A fact cites no source: “{plain(fact.text)}”",
-                repair="Write this fact again with the id of the source that states it, or leave it out: "
-                f"{fact.text}",
+                repair="Write this fact again with the id of the source that states it.",
             )
 
 
@@ -95,8 +94,7 @@ def _numbers(subject: Subject) -> Iterator[Fault]:
             yield at(
                 fact,
                 f"{', '.join(missing)}: not in {whose}.",
-                repair=f"Correct or leave out {', '.join(missing)}, which the cited source does not state: "
-                f"{fact.text}",
+                repair=f"Correct or leave out {', '.join(missing)}, which the cited source does not state.",
             )
 
 
@@ -133,7 +131,7 @@ def _dates(subject: Subject) -> Iterator[Fault]:
             yield at(
                 fact,
                 f"A fact has no date, and neither has its source: “{plain(fact.text)}”",
-                repair=f"Say when this was, or that its date is not known: {fact.text}",
+                repair="Say when this was, or that its date is not known.",
             )
     if subject.whole and not record.sources:
         yield Fault("There is no source whose date could be looked at.")
@@ -166,7 +164,7 @@ def _background(subject: Subject) -> Iterator[Fault]:
             yield at(
                 fact,
                 f"{told}: stated from background that {until}.",
-                repair=f"Name the retrieved source that states {told}, or leave that out: {fact.text}",
+                repair=f"Name the retrieved source that states {told}, or leave that out.",
             )
     for judgment in record.plan.judgments:
         rests = [source for name in judgment.sources if (source := record.source(name))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bot.assessment.assessment_record import SectionRecord
 from bot.assessment.checks.finding import (
@@ -14,6 +14,7 @@ from bot.assessment.checks.finding import (
     Check,
     Fault,
     Severity,
+    Told,
     at,
 )
 from bot.assessment.checks.subject import Passage, Stage, Subject, plain, sentences
@@ -106,7 +107,6 @@ def _parts(subject: Subject) -> Iterator[Fault]:
                 yield Fault(
                     f"Section {section.key} has {len(groups)} lettered parts instead of {wanted}.",
                     section.key,
-                    repair=f"Write the section with {wanted} lettered parts (### A. Title …).",
                 )
             for start, title, bullets in groups:
                 if not spec.bullets[0] <= bullets <= max(spec.bullets[1], 4):
@@ -114,7 +114,6 @@ def _parts(subject: Subject) -> Iterator[Fault]:
                         f"Part “{title}” has {bullets} bullets instead of {spec.bullets[0]} to 4.",
                         section.key,
                         start,
-                        repair=f"Write part “{title}” with {spec.bullets[0]} to {spec.bullets[1]} bullets.",
                     )
         elif spec.words and spec.bullets[1]:
             yield from _flat(section, spec.bullets, labelled=spec.labelled)
@@ -147,7 +146,6 @@ def _flat(section: SectionRecord, size: tuple[int, int], *, labelled: bool) -> I
         yield Fault(
             f"Section {section.key} has {len(bullets)} bullets instead of {size[0]} to {size[1]}.",
             section.key,
-            repair=f"Write the section with {size[0]} to {size[1]} bullets.",
         )
     for place, unit in bullets if labelled else ():
         if not LABEL.match(unit.text):
@@ -155,7 +153,7 @@ def _flat(section: SectionRecord, size: tuple[int, int], *, labelled: bool) -> I
                 "A bullet has no label.",
                 section.key,
                 place,
-                repair=f"Give this bullet a label (“**Label:** …”): {plain(unit.text)}",
+                repair="Give this a label (“**Label:** …”).",
             )
 
 
@@ -166,7 +164,6 @@ def _paragraphs(section: SectionRecord) -> Iterator[Fault]:
         yield Fault(
             f"Section {section.key} has {paragraphs} paragraphs instead of {low} to {high}.",
             section.key,
-            repair=f"Write the section in {low} to {high} paragraphs, without bullets.",
         )
 
 
@@ -193,21 +190,48 @@ def _sizes(subject: Subject) -> Iterator[Fault]:
         units = section.units or tuple(print_block("watch_items", subject.data) if target else ())
         words = sum(words_of(unit.text) for unit in units if unit.kind is not Kind.HEADING)
         low, high = round(target * (1 - WORDS_OFF)), round(target * (1 + WORDS_OFF))
+        characters = sum(_characters(unit.text) for unit in section.units)
         if not low <= words <= high:
-            yield Fault(
-                f"Section {section.key} has {words} words; {low} to {high} are meant.",
-                section.key,
-                repair=f"Write the section in about {target} words; it has {words}." if section.units else "",
-            )
-        characters = sum(len(_escaped(unit.text)) + 1 for unit in section.units)
-        if characters > SECTION_CHARS:
-            yield Fault(
-                f"Section {section.key} has {characters} characters; {SECTION_CHARS} fit.",
-                section.key,
-                repair=f"Shorten the section to {SECTION_CHARS} characters.",
-            )
+            told = f"Section {section.key} has {words} words; {low} to {high} are meant."
+            yield from _resized(subject, section.key, told, words_of, (low, high), target)
+        elif characters > SECTION_CHARS:
+            told = f"Section {section.key} has {characters} characters; {SECTION_CHARS} fit."
+            chars = (0, SECTION_CHARS)
+            yield from _resized(subject, section.key, told, _characters, chars, SECTION_CHARS)
     for unit in subject.units:
         yield from _long(unit)
+
+
+def _resized(
+    subject: Subject,
+    key: str,
+    problem: str,
+    size: Callable[[str], int],
+    bounds: tuple[int, int],
+    target: int,
+) -> Iterator[Fault]:
+    """A section outside its bounds: told at the lines that bring it back inside with the least rewriting, the
+    longest or the shortest, each written in the size that an even share of the target gives it.
+    """
+    lines = [unit for unit in subject.units if unit.section == key and unit.kind is not Kind.HEADING]
+    if not lines:
+        yield Fault(problem, key)
+        return
+    (low, high), total = bounds, sum(size(line.text) for line in lines)
+    share = target // len(lines)
+    is_long = total > high
+    in_what = "words" if size is words_of else "characters"
+    for line in sorted(lines, key=lambda line: size(line.text), reverse=is_long):
+        now = size(line.text)
+        if low <= total <= high or (now <= share) is is_long:
+            break
+        total += share - now
+        wish = f"in at most {share} {in_what}" if is_long else f"in about {share} {in_what}: say more"
+        yield at(line, problem, f"Write this {wish}.")
+
+
+def _characters(text: str) -> int:
+    return len(_escaped(text)) + 1
 
 
 def _escaped(text: str) -> str:
@@ -222,7 +246,7 @@ def _long(unit: Passage) -> Iterator[Fault]:
         yield at(
             unit,
             f"A bullet has {words} words; {BULLET_WORDS} at most.",
-            repair=f"Write this bullet in at most {BULLET_WORDS} words: {unit.text}",
+            repair=f"Write this in at most {BULLET_WORDS} words.",
         )
         return
     longest = max(map(words_of, sentences(unit.text)), default=0)
@@ -230,7 +254,7 @@ def _long(unit: Passage) -> Iterator[Fault]:
         yield at(
             unit,
             f"A sentence has {longest} words; {SENTENCE_WORDS} at most.",
-            repair=f"Write this in sentences of at most {SENTENCE_WORDS} words: {unit.text}",
+            repair=f"Write this in sentences of at most {SENTENCE_WORDS} words.",
         )
 
 
@@ -278,7 +302,8 @@ def _repeats(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     bullet,
                     f"A bullet says {degree} one of section {key}: “{_start(other)}”.",
-                    repair=f"Make another point than “{_start(other)}” in this bullet: {bullet.text}",
+                    repair="Make another point than the line beside it.",
+                    beside=other,
                 )
                 break
         seen.append((bullet.section, text))
@@ -290,15 +315,14 @@ def _start(text: str) -> str:
 
 
 def _typography(subject: Subject) -> Iterator[Fault]:
-    told: set[tuple[str, str]] = set()
+    told = Told()
     for passage in subject.visible:
         for defect in _defects(passage.text):
-            if (passage.section, defect) not in told:
-                told.add((passage.section, defect))
+            if told.is_new(f"{passage.section} {defect}", passage):
                 yield at(
                     passage,
                     f"{defect[0].upper()}{defect[1:]}.",
-                    repair=f"Write this again without {defect}: {passage.text}" if passage.kind else "",
+                    repair=f"Write this again without {defect}." if passage.kind else "",
                 )
 
 

@@ -17,7 +17,7 @@ from bot.assessment.checks.finding import (
     at,
 )
 from bot.assessment.checks.quantities import read_quantities
-from bot.assessment.checks.subject import Passage, Stage, Subject, plain, sentences
+from bot.assessment.checks.subject import Passage, Stage, Subject, sentences
 from bot.assessment.checks.wordlists import wordlist
 from bot.assessment.references import Reference
 from bot.assessment.values import Judgment
@@ -120,13 +120,12 @@ def _bullets_refer(subject: Subject, key: str) -> Iterator[Fault]:
     if not bullets:
         yield Fault(f"Section {key} has no bullet that could carry a reference.", key)
     elif len(bare) > len(bullets) * (1 - REFERRED) + ROUNDING:
-        yield Fault(
-            f"{len(bare)} of {len(bullets)} bullets of section {key} carry no reference.",
-            key,
-            bare[0].unit,
-            repair="Write these bullets again, each with the id of the source or judgment it rests on: "
-            + " | ".join(plain(bullet.text) for bullet in bare),
-        )
+        for bullet in bare:
+            yield at(
+                bullet,
+                f"{len(bare)} of {len(bullets)} bullets of section {key} carry no reference.",
+                "Write this with the id of the source or judgment it rests on.",
+            )
 
 
 def _judgments_rest(subject: Subject) -> Iterator[Fault]:
@@ -156,7 +155,7 @@ def _vague_time(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     passage,
                     f"“{found[0]}” without a date.",
-                    f"Put a date in place of “{found[0]}”: {passage.text}",
+                    f"Put a date in place of “{found[0]}”.",
                 )
                 break
 
@@ -173,7 +172,7 @@ def _attributed(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     passage,
                     f"“{found[0]}” without saying whose.",
-                    f"Name the source of “{found[0]}” by its id, or leave the statement out: {passage.text}",
+                    f"Name the source of “{found[0]}” by its id, or leave the statement out.",
                 )
                 break
 

@@ -17,7 +17,7 @@ from bot.assessment.checks.finding import (
     Severity,
     at,
 )
-from bot.assessment.checks.subject import Passage, Stage, Subject, plain, sentences
+from bot.assessment.checks.subject import Stage, Subject, plain, sentences
 from bot.assessment.checks.wordlists import wordlist
 from bot.assessment.lexicon import LEXICONS
 from bot.assessment.values import Judgment
@@ -91,20 +91,20 @@ def _one_term(subject: Subject) -> Iterator[Fault]:
             found = wordlist("likelihood").find(plain(sentence))
             beside = "beside a printed likelihood" if "{J" in sentence else "without numbers behind it"
             if sentence.count("{J") > 1:
-                yield at(passage, "Two likelihoods in one sentence.", _one_each(passage))
+                yield at(
+                    passage,
+                    "Two likelihoods in one sentence.",
+                    "Write this so that each sentence holds one judgment id at most.",
+                )
             elif found:
                 yield at(
                     passage,
                     f"“{found[0]}” {beside}.",
-                    f"Write this without “{found[0]}”; a judgment’s id prints a likelihood: {passage.text}",
+                    f"Write this without “{found[0]}”; a judgment’s id prints a likelihood.",
                 )
             else:
                 continue
             break
-
-
-def _one_each(passage: Passage) -> str:
-    return f"Write this so that each sentence holds one judgment id at most: {passage.text}"
 
 
 def _apart(subject: Subject) -> Iterator[Fault]:
@@ -114,7 +114,7 @@ def _apart(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     passage,
                     "A confidence and a likelihood stand in one sentence.",
-                    f"Write this without the degree of confidence: {passage.text}" if passage.kind else "",
+                    "Write this without the degree of confidence." if passage.kind else "",
                 )
                 break
 
@@ -172,7 +172,7 @@ def _unhedged(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     unit,
                     f"A judgment is hedged: “{found[0]}”.",
-                    f"Write this without “{found[0]}”: {unit.text}",
+                    f"Write this without “{found[0]}”.",
                 )
                 break
 
@@ -181,9 +181,7 @@ def _uncertain(subject: Subject) -> Iterator[Fault]:
     for passage in subject.prose:
         found = wordlist("certainty").find(plain(passage.text))
         if found:
-            yield at(
-                passage, f"“{found[0]}” is too certain.", f"Write this without “{found[0]}”: {passage.text}"
-            )
+            yield at(passage, f"“{found[0]}” is too certain.", f"Write this without “{found[0]}”.")
     for unit in subject.units:
         if unit.section not in JUDGING_SECTIONS or not subject.is_full:
             continue
@@ -192,7 +190,7 @@ def _uncertain(subject: Subject) -> Iterator[Fault]:
                 yield at(
                     unit,
                     "A sentence says what will be, and not how likely that is.",
-                    f"Tie what this expects to a judgment id, or write it in the present: {unit.text}",
+                    "Tie what this expects to a judgment id, or write it in the present.",
                 )
                 break
     for place, percent in _probabilities(subject):
