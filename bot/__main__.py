@@ -50,7 +50,7 @@ async def _command(options: argparse.Namespace, settings: Settings) -> int:  # n
         case "turns":
             deed = commands.turns(settings, options.deed, getattr(options, "turn_id", None))
         case "sandbox":
-            deed = commands.sandbox(settings, port=options.port)
+            deed = commands.sandbox(settings, port=options.port, codes=options.apps, agents=options.agents)
         case "doctor":
             deed = commands.doctor(settings)
         case "briefings":
@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     sandbox = commands_.add_parser("sandbox", help="run the desk in a local workspace with a web page")
     sandbox.add_argument(
         "--port", type=int, default=commands.SANDBOX_PORT, help="port of the page; 0: any free one"
+    )
+    sandbox.add_argument(
+        "--apps", nargs="+", default=[], metavar="CODE", help="personas that are Slack apps of their own"
+    )
+    sandbox.add_argument(
+        "--agents", action="store_true", help="declare the apps as agents: suggested questions, titles"
     )
     commands_.add_parser("doctor", help="say what is missing or wrong")
     ask = commands_.add_parser("ask", help="print an assessment to the terminal")

@@ -216,9 +216,8 @@ async def application(
             briefings_written=local is None,
         )
         identities = [await identify(shared, config) for config in configs]
-        bot_users = frozenset(identity.bot_user_id for identity in identities)
         apps = [
-            await open_slack_app(shared, config, identity, stack, colleagues=bot_users)
+            await open_slack_app(shared, config, identity, stack, everyone=identities)
             for config, identity in zip(configs, identities, strict=True)
         ]
         yield Application(tuple(apps), tuple(_transports(apps, shared)))

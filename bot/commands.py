@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import os
 import sys
+import tempfile
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from bot.assessment.engine import Assignment
 from bot.assessment.events import CardChanged, Finished, Part
 from bot.briefing_report import briefing_lines
 from bot.check_report import is_sound, load_record, result_lines
+from bot.demo_workspace import demo_workspace, list_apps
 from bot.doctor import examine, print_findings
 from bot.errors import CountryAgentsError
 from bot.evidence.items import EvidenceDesk
@@ -36,16 +38,7 @@ from bot.manifests import EXAMPLE_ADDRESS
 from bot.parked_turns import ParkedTurns, parked_line
 from bot.provisioning import LIST, Unpaced, write_manifests
 from bot.provisioning import provision as provisioned
-from bot.sandbox import AppConfig, CommandConfig, MentionShortcut, Sandbox, ShortcutConfig, WorkspaceConfig
-from bot.scopes import (
-    ASSESS_SHORTCUT,
-    BOT_EVENTS,
-    COMMANDS,
-    OPTIONAL_SCOPES,
-    REQUIRED_SCOPES,
-    SHORTCUT_DOES,
-    SHORTCUT_NAME,
-)
+from bot.sandbox import Sandbox, WorkspaceConfig
 from bot.settings import Settings, variable
 from bot.slack.api import SlackApi, slack_session
 from bot.source_report import checked_sources, source_line, status_line, summary_lines
@@ -68,7 +61,6 @@ __all__ = [
     "briefings",
     "check",
     "check_sources",
-    "demo_workspace",
     "doctor",
     "manifests",
     "provision",
@@ -161,52 +153,45 @@ async def doctor(settings: Settings) -> int:
     return print_findings(await examine(settings))
 
 
-async def sandbox(settings: Settings, *, port: int) -> int:
-    """A workspace on this machine, its page, and the desk in it."""
+async def sandbox(settings: Settings, *, port: int, codes: Sequence[str] = (), agents: bool = False) -> int:
+    """A workspace on this machine, its page, and the desk in it. ``codes``: personas that are apps of their
+    own there; ``agents``: the apps are declared as agents.
+    """
     desk = Desk(load_personas(settings.personas_dir))
+    own = [_on_desk(desk, code, "").code for code in codes]
     async with _model_for_demo(settings) as local:
         store = (
             settings.redis_url.get_secret_value().split("@")[-1] if settings.redis_url else "embedded Valkey"
         )
         model = f"{local.name} (demo model, not an assessment)" if local else f"{settings.model}"
-        config = demo_workspace(desk, {"model": model, "store": store})
-        agent = config.apps[0]
-        async with _sandbox_on(config, port) as workspace:
-            settings = settings.model_copy(
-                update={
-                    "slack_bot_token": SecretStr(agent.bot_token),
-                    "slack_app_token": SecretStr(agent.app_token),
-                    "slack_signing_secret": SecretStr(agent.signing_secret),
-                    "slack_api_url": workspace.api_url,
-                }
-            )
+        config = demo_workspace(desk, {"model": model, "store": store}, codes=own, agents=agents)
+        with tempfile.TemporaryDirectory(prefix="country-agents-") as folder:
+            async with _sandbox_on(config, port) as workspace:
+                settings = settings.model_copy(
+                    update=_ways_in(config, Path(folder)) | {"slack_api_url": workspace.api_url}
+                )
 
-            def welcome() -> None:
-                # Not before: a question typed earlier would wait a minute for its redelivery.
-                _print_welcome(workspace.page_url, model, store, demo=local is not None)
+                def welcome() -> None:
+                    # Not before: a question typed earlier would wait a minute for its redelivery.
+                    _print_welcome(workspace.page_url, model, store, demo=local is not None)
 
-            await app.serve(settings, local=local, ready=welcome)
+                await app.serve(settings, local=local, ready=welcome)
     return 0
 
 
-def demo_workspace(desk: Desk, info: Mapping[str, str]) -> WorkspaceConfig:
-    """The sandbox's workspace: our app with the scopes it asks for in earnest, and ``@CN-01`` and friends."""
-    agent = AppConfig(
-        scopes=(*REQUIRED_SCOPES, *OPTIONAL_SCOPES),
-        events=(*BOT_EVENTS, "agent_session_stopped"),
-        commands=tuple(
-            CommandConfig(command, does, hint, should_escape=True)
-            for command, (does, hint) in COMMANDS.items()
-        ),
-        shortcuts=(ShortcutConfig(ASSESS_SHORTCUT, SHORTCUT_NAME, SHORTCUT_DOES),),
-    )
-    mentions = tuple(
-        MentionShortcut(
-            persona.code, persona.name, f"<@{agent.bot_user_id}> {persona.code}", persona.icon_emoji
-        )
-        for persona in desk.personas
-    )
-    return WorkspaceConfig(apps=(agent,), mentions=mentions, info=info)
+def _ways_in(config: WorkspaceConfig, folder: Path) -> dict[str, object]:
+    """The settings that lead to the workspace's one app, or to the list of several."""
+    several = len(config.apps) > 1
+    only = config.apps[0]
+    secrets = {
+        "slack_bot_token": only.bot_token,
+        "slack_app_token": only.app_token,
+        "slack_signing_secret": only.signing_secret,
+    }
+    return {
+        "apps_file": list_apps(config, folder) if several else None,
+        **{name: None if several else SecretStr(secret) for name, secret in secrets.items()},
+    }
 
 
 async def check(settings: Settings, file: Path) -> int:

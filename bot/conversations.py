@@ -10,10 +10,11 @@ from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.changes import asks_what_changed
 from bot.assessment.earlier import Earlier, Talk
 from bot.assessment.formats import CHANGES, FOLLOW_UP, IN_DEPTH
+from bot.desk_threads import DeskThreads
 from bot.slack.errors import SlackError
 from bot.slack.ways_in import WaysIn
 from bot.store.stored_turns import Lease
-from bot.store.thread_store import ThreadStore, address_of
+from bot.store.thread_store import address_of
 from bot.threads import Said, ThreadMemory
 from bot.turns import Question, Quoted, Turn
 from personas.persona import Persona
@@ -46,7 +47,7 @@ class Context:
 class Conversations:
     """One app's threads, as its answers need them."""
 
-    def __init__(self, threads: ThreadStore, ways_in: WaysIn, *, context_tokens: int, own_bot: str) -> None:
+    def __init__(self, threads: DeskThreads, ways_in: WaysIn, *, context_tokens: int, own_bot: str) -> None:
         self._threads = threads
         self._ways_in = ways_in
         self._context_tokens = context_tokens

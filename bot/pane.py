@@ -18,6 +18,7 @@ from bot.slack.ways_in import Prompt, WaysIn
 from bot.store.errors import StoreError
 from bot.turns import Turn
 from personas.desk import Desk
+from personas.persona import Persona
 
 __all__ = ["AgentPane"]
 
@@ -32,17 +33,19 @@ class AgentPane:
     """The pane of one app. Best effort: no question fails because its session has no title."""
 
     ways_in: WaysIn
-    desk: Desk
+    personas: tuple[Persona, ...]
+    """Whom the app speaks for, first those to suggest first."""
     declared: bool
     """Whether the app is declared an agent: only then Slack grants the scope."""
 
     @classmethod
-    def of(cls, identity: AppIdentity, ways_in: WaysIn, desk: Desk) -> AgentPane:
-        """The pane of the app that is ``identity``."""
-        return cls(ways_in, desk, AGENT_SCOPE in identity.scopes)
+    def of(cls, identity: AppIdentity, ways_in: WaysIn, desk: Desk, bound: str | None) -> AgentPane:
+        """The pane of the app that is ``identity``. ``bound``: code of the persona that it is, if any."""
+        own = desk.by_code(bound) if bound is not None else None
+        return cls(ways_in, desk.personas if own is None else (own,), AGENT_SCOPE in identity.scopes)
 
     async def suggest(self, channel: str, thread_ts: str = "") -> None:
-        """Offer a question to each of the first agents of the desk."""
+        """Offer a question to each of the first agents the app speaks for."""
         if not self.declared:
             return
         prompts = [
@@ -50,7 +53,7 @@ class AgentPane:
                 f"{persona.name}: what changed?",
                 f"{persona.code} What changed this week, and what follows from it?",
             )
-            for persona in self.desk.personas[:PROMPTS]
+            for persona in self.personas[:PROMPTS]
         ]
         try:
             await self.ways_in.suggest_prompts(channel, prompts, thread_ts=thread_ts)

@@ -13,6 +13,7 @@ import structlog
 
 from bot.admission import Admission, Refused
 from bot.briefings.office import BriefingOffice
+from bot.desk_threads import DeskThreads
 from bot.doorkeeper import Doorkeeper
 from bot.exporting import Exports, Wish
 from bot.home import HomeTab
@@ -30,7 +31,7 @@ from bot.slack.receipts import Receipts
 from bot.slack.ways_in import WaysIn
 from bot.store.feedback_store import FeedbackStore
 from bot.store.stored_turns import Claimed
-from bot.store.thread_store import ThreadStore, address_of
+from bot.store.thread_store import address_of
 from bot.store.turn_store import TurnStore
 from bot.threads import Said
 from bot.turns import Asker, Turn, turn_id_for
@@ -71,7 +72,7 @@ class Reception:
     colleagues: frozenset[str]
     """Bot users of all our apps: they never answer each other."""
     door: Doorkeeper
-    threads: ThreadStore
+    threads: DeskThreads
     exports: Exports
     feedback: FeedbackStore
 
@@ -105,7 +106,7 @@ class Reception:
 
     async def hear(self, team_id: str, channel: str, thread_ts: str, said: Said) -> None:
         """Keep what a person wrote, for whoever is asked about it in the thread. Raises ``StoreError``."""
-        await self.threads.hear(address_of(team_id, channel, thread_ts), [said])
+        await self.threads.hear(address_of(team_id, channel, thread_ts), (said,))
 
     async def unhear(self, team_id: str, channel: str, thread_ts: str, ts: str) -> None:
         """Forget a message that was deleted; of a thread's root, all that is kept of the thread."""
@@ -118,9 +119,7 @@ class Reception:
         """Remove all that is kept of the thread that a message (root, or one of ours) stands in; False where
         there is nothing. Raises ``StoreError``.
         """
-        found = await self.threads.thread_of(team_id, channel, message_ts)
-        address = found or address_of(team_id, channel, message_ts)
-        forgotten = await self.threads.forget(address)
+        forgotten = await self.threads.forget(team_id, channel, message_ts)
         log.info("thread.forgotten", team=team_id, channel=channel, message=message_ts, found=forgotten)
         return forgotten
 

@@ -5,7 +5,7 @@ and share everything that is not Slack's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ from bot.assessment.formats import Format
 from bot.briefing_stack import Briefings, Surroundings, briefings_of
 from bot.briefings.open_points import RecordedPoints
 from bot.conversations import Conversations
+from bot.desk_threads import DeskThreads
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.evidence.items import EvidenceDesk
 from bot.exporting import Exports
@@ -45,7 +46,7 @@ from bot.store.governor import Budget, Governor
 from bot.store.keys import app_prefix
 from bot.store.sealing import seal_for
 from bot.store.stored_turns import Outcome
-from bot.store.thread_store import ThreadStore
+from bot.store.thread_store import Seal, ThreadStore
 from bot.store.turn_store import TurnStore
 from personas.desk import Desk
 
@@ -137,15 +138,31 @@ async def identify(shared: SharedParts, config: SlackAppConfig) -> AppIdentity:
     return identity
 
 
+def thread_store_of(shared: SharedParts, identity: AppIdentity) -> ThreadStore:
+    """What an app remembers of threads."""
+    settings = shared.settings
+    return ThreadStore(
+        shared.redis,
+        prefix=app_prefix(identity.key),
+        words_days=settings.words_days,
+        assessments_days=settings.assessments_days,
+        seal=_seal_of(settings),
+    )
+
+
+def _seal_of(settings: Settings) -> Seal:
+    return seal_for(settings.encryption_keys.get_secret_value() if settings.encryption_keys else "")
+
+
 async def open_slack_app(
     shared: SharedParts,
     config: SlackAppConfig,
     identity: AppIdentity,
     stack: AsyncExitStack,
     *,
-    colleagues: frozenset[str] = frozenset(),
+    everyone: Sequence[AppIdentity] = (),
 ) -> SlackApp:
-    """Construct one app; ``stack`` closes it. ``colleagues``: bot users of the other apps of the process."""
+    """Construct one app; ``stack`` closes it. ``everyone``: all apps of the process."""
     settings, desk = shared.settings, shared.desk
     store = TurnStore(shared.redis, prefix=app_prefix(identity.key))
     queue = await Queue.open(
@@ -165,15 +182,11 @@ async def open_slack_app(
         limits=shared.pace.limits,
     )
     ways_in, words = WaysIn(api), PrivateWords(shared.session)
-    pane = AgentPane.of(identity, ways_in, desk)
-    seal = seal_for(settings.encryption_keys.get_secret_value() if settings.encryption_keys else "")
-    threads = ThreadStore(
-        shared.redis,
-        prefix=app_prefix(identity.key),
-        words_days=settings.words_days,
-        assessments_days=settings.assessments_days,
-        seal=seal,
-    )
+    bound = _bound_persona(desk, config, identity)
+    pane = AgentPane.of(identity, ways_in, desk, bound)
+    threads = thread_store_of(shared, identity)
+    others = tuple(thread_store_of(shared, each) for each in everyone if each is not identity)
+    desk_threads = DeskThreads(threads, others)
     briefings = briefings_of(
         Surroundings(
             identity=identity,
@@ -197,9 +210,9 @@ async def open_slack_app(
         desk=desk,
         bot_user_id=identity.bot_user_id,
         bot_name=identity.bot_user,
-        colleagues=colleagues,
+        colleagues=frozenset(each.bot_user_id for each in everyone),
         door=Doorkeeper(ways_in, _door_policy(settings), scopes=identity.scopes),
-        bound=_bound_persona(desk, config, identity),
+        bound=bound,
         api=api,
         ways_in=ways_in,
         words=words,
@@ -212,14 +225,17 @@ async def open_slack_app(
         home=HomeTab(ways_in, store, briefings.office, desk, identity.url),
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,
-        threads=threads,
+        threads=desk_threads,
         exports=exports,
         feedback=FeedbackStore(
-            shared.redis, prefix=app_prefix(identity.key), words_days=settings.words_days, seal=seal
+            shared.redis,
+            prefix=app_prefix(identity.key),
+            words_days=settings.words_days,
+            seal=_seal_of(settings),
         ),
     )
     conversations = Conversations(
-        threads,
+        desk_threads,
         ways_in,
         context_tokens=settings.context_tokens,
         own_bot=identity.bot_user_id,

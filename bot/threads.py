@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.assessment.assessment_record import AssessmentRecord
@@ -55,6 +56,21 @@ class ThreadMemory:
             tuple(said for said in self.said if float(said.ts) < float(message_ts)),
             tuple(given for given in self.assessments if float(given.message_ts) < float(message_ts)),
             tuple(each for each in self.exchanges if float(each.message_ts) < float(message_ts)),
+        )
+
+    def with_others(self, others: Iterable[ThreadMemory]) -> ThreadMemory:
+        """With what other apps of ours answered in the thread; what this one knows of it is newer."""
+        every = (*others, self)
+        exchanges = {each.turn_id: each for memory in every for each in memory.exchanges}
+        given = {each.record.turn_id: each for memory in every for each in memory.assessments}
+        for turn_id, each in given.items():
+            asked = exchanges.get(turn_id)
+            record = with_words(each.record, asked.question if asked else None)
+            given[turn_id] = replace(each, record=record)
+        return ThreadMemory(
+            self.said,
+            tuple(sorted(given.values(), key=lambda each: float(each.message_ts))),
+            tuple(sorted(exchanges.values(), key=lambda each: float(each.message_ts))),
         )
 
     def assessment_for(self, persona: str) -> AssessmentRecord | None:

@@ -22,6 +22,7 @@ from bot.slack import (
     cards,
     export_notices,
     forms,
+    home,
 )
 from bot.slack.elements import Message
 from bot.slack.errors import SlackError
@@ -63,6 +64,8 @@ _ANY_COMMAND: Final = re.compile(r"/.*")
 _BRIEFING_COMMAND: Final = re.compile(r"/.*briefing.*")
 
 _CHOICE: Final = re.compile(re.escape(asking_notices.ASK_WHOM) + "(?::.*)?")
+
+_LINK: Final = re.compile(re.escape(home.OPEN) + ":.*")
 
 _DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
     cards.STOP_TURN: stop_turn,
@@ -109,6 +112,7 @@ def register(app: AsyncApp, reception: Reception) -> None:
     for action_id, deed in _DEEDS.items():
         app.action(action_id)(_on_action(deed, reception))
     app.action(_CHOICE)(_on_action(ask_chosen, reception))
+    app.action(_LINK)(_acknowledge_link)
     _register_briefings(app, reception)
     app.error(_on_error)
 
@@ -121,8 +125,8 @@ def _register_briefings(app: AsyncApp, reception: Reception) -> None:
 
 def _on_opened(reception: Reception) -> Callable[..., Awaitable[None]]:
     async def on_opened(body: dict[str, Any]) -> None:
-        if home := parse_home(body):
-            await reception.home.show(home.team_id, home.user_id)
+        if opened := parse_home(body):
+            await reception.home.show(opened.team_id, opened.user_id)
         if pane := parse_pane(body):
             await reception.pane.suggest(pane.channel, pane.thread_ts)
 
@@ -279,6 +283,11 @@ def _on_briefing_menu(reception: Reception) -> Callable[..., Awaitable[None]]:
             await reception.home.show(choice.team_id, choice.user_id)
 
     return on_choice
+
+
+async def _acknowledge_link(ack: AsyncAck) -> None:
+    """Slack has opened the link; without an ack it would show a warning beside it."""
+    await ack()
 
 
 async def _acknowledge(ack: AsyncAck, notice: Message | None) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.commands import demo_workspace
-from bot.manifests import desk_manifest
-from bot.scopes import OPTIONAL_SCOPES, REQUIRED_SCOPES
+from bot.demo_workspace import demo_workspace
+from bot.manifests import desk_manifest, persona_manifest
+from bot.scopes import AGENT_SCOPE, OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.settings import Settings
 from tests.support.desk import PERSONAS, ROOT, environment_of
 from tests.support.model_server import ModelServer, serve_model
@@ -116,3 +116,17 @@ def test_the_demo_workspace_grants_what_we_ask_for_and_no_more() -> None:
     ]
     assert shortcut.callback_id == declared["shortcuts"][0]["callback_id"]
     assert [shortcut.label for shortcut in config.mentions] == [persona.code for persona in PERSONAS.personas]
+
+
+def test_personas_may_be_apps_of_their_own_in_the_sandbox() -> None:
+    """With the scopes of their manifest and no command; members of the desk's channels; named once."""
+    config = demo_workspace(PERSONAS, {}, codes=("US-01",), agents=True)
+    persona = PERSONAS.by_code("US-01")
+    assert persona is not None
+    _, own = config.apps
+    assert set(own.scopes) == {*persona_manifest(persona)["oauth_config"]["scopes"]["bot"], AGENT_SCOPE}
+    assert (own.bot_user_name, own.commands, own.shortcuts) == ("us-01", (), ())
+    assert all(app.agent for app in config.apps)
+    for channel in config.channels:
+        assert ("U0AGENTS" in channel.members) == (own.bot_user_id in channel.members)
+    assert "US-01" not in [shortcut.label for shortcut in config.mentions]

@@ -148,8 +148,7 @@ def get_permalink(call: Call) -> dict[str, Any]:
     message = channel.messages.get(call.args["message_ts"])
     if message is None:
         raise ApiError("message_not_found")
-    site = f"https://{call.workspace.config.team_domain}.slack.com"
-    link = f"{site}/archives/{channel.id}/p{message.ts.replace('.', '')}"
+    link = f"{call.workspace.url}archives/{channel.id}/p{message.ts.replace('.', '')}"
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
     return {"channel": channel.id, "permalink": link}

@@ -26,7 +26,7 @@ def auth_test(call: Call) -> dict[str, Any]:
     """auth.test."""
     config = call.workspace.config
     return {
-        "url": f"https://{config.team_domain}.slack.com/",
+        "url": call.workspace.url,
         "team": config.team_name,
         "user": call.app.bot_user_name,
         "team_id": config.team_id,

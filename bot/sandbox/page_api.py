@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.sandbox.errors import ApiError, SandboxError
 from bot.sandbox.interactions import Interactions
 from bot.sandbox.live import LivePages
+from bot.sandbox.own_commands import run_own_command
 from bot.sandbox.page_messages import page_message, page_state, resolve_mentions
 from bot.sandbox.people import People
 from bot.sandbox.records import Delivery
@@ -53,6 +54,7 @@ class PageApi:
         self._live = live
         self._actions: dict[str, _Action] = {
             "message": self._message,
+            "forward": self._forward,
             "edit": self._edit,
             "delete": self._delete,
             "react": self._react,
@@ -154,6 +156,18 @@ class PageApi:
         ts = self._people.post(body["user"], body["channel"], text, thread_ts=body.get("thread_ts"))
         return {"ts": ts}
 
+    async def _forward(self, body: dict[str, Any]) -> dict[str, Any]:
+        source = body["source"]
+        self._channel_messages(body["user"], source["channel"])  # nobody forwards what they cannot read
+        ts = self._people.forward(
+            body["user"],
+            body["channel"],
+            resolve_mentions(self._workspace, body.get("text", "")),
+            source_channel=source["channel"],
+            source_ts=source["ts"],
+        )
+        return {"ts": ts}
+
     async def _edit(self, body: dict[str, Any]) -> None:
         text = resolve_mentions(self._workspace, body["text"])
         self._people.edit(body["user"], body["channel"], body["ts"], text)
@@ -186,11 +200,10 @@ class PageApi:
     async def _command(self, body: dict[str, Any]) -> None:
         if body.get("thread_ts"):
             raise SandboxError("command_not_supported_in_threads")
-        _check(
-            await self._interactions.run_command(
-                body["user"], body["channel"], body["command"], body.get("text", "")
-            )
-        )
+        user, channel, command = body["user"], body["channel"], body["command"]
+        text = resolve_mentions(self._workspace, body.get("text", ""))
+        if not run_own_command(self._workspace, user, channel, command, text):
+            _check(await self._interactions.run_command(user, channel, command, body.get("text", "")))
 
     async def _shortcut(self, body: dict[str, Any]) -> None:
         _check(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bot.sandbox.messages import Message
+from bot.sandbox.own_commands import OWN_COMMANDS
 from bot.sandbox.workspace import Channel, Workspace
 
 __all__ = ["page_channel", "page_message", "page_state", "resolve_mentions", "visible_channels"]
@@ -95,11 +96,10 @@ def page_state(workspace: Workspace, user: str) -> dict[str, Any]:
         }
         for app in workspace.apps.values()
     ]
+    of_apps = [item for app in workspace.apps.values() if "commands" in app.scopes for item in app.commands]
     commands = [
         {"command": item.command, "description": item.description, "usage_hint": item.usage_hint}
-        for app in workspace.apps.values()
-        for item in app.commands
-        if "commands" in app.scopes
+        for item in (*of_apps, *OWN_COMMANDS)
     ]
     shortcuts = [
         {"app_id": app.app_id, "app": app.name, "callback_id": item.callback_id, "name": item.name}
@@ -108,7 +108,7 @@ def page_state(workspace: Workspace, user: str) -> dict[str, Any]:
         if "commands" in app.scopes
     ]
     return {
-        "team": {"id": workspace.team_id, "name": workspace.config.team_name},
+        "team": {"id": workspace.team_id, "name": workspace.config.team_name, "url": workspace.url},
         "me": user,
         "users": people + bots,
         "channels": [page_channel(channel) for channel in visible_channels(workspace, user)],

@@ -92,6 +92,11 @@ class Workspace:
         """A fresh id such as ``Ev00000012``, never seen before in this workspace."""
         return f"{prefix}{next(self._numbers):08d}"
 
+    @property
+    def url(self) -> str:
+        """Where its messages are, were it in Slack."""
+        return f"https://{self.config.team_domain}.slack.com/"
+
     # People and channels
 
     def app(self, app_id: str | None = None) -> AppConfig:
@@ -154,6 +159,14 @@ class Workspace:
             return False
         channel.members.append(user_id)
         self.publish(Change("channel", data={"channel": channel, "joined": user_id}))
+        return True
+
+    def leave(self, channel: Channel, user_id: str) -> bool:
+        """End a user's membership; false when there was none."""
+        if user_id not in channel.members:
+            return False
+        channel.members.remove(user_id)
+        self.publish(Change("channel", data={"channel": channel}))
         return True
 
     # Messages

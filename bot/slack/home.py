@@ -12,7 +12,10 @@ from bot.slack.elements import actions, button, context, cut, section
 from bot.store.briefing_store import Armed
 from personas.persona import Persona
 
-__all__ = ["AskedTurn", "home_view"]
+__all__ = ["OPEN", "AskedTurn", "home_view"]
+
+OPEN: Final = "open"
+"""Begins the action ids of the links to threads. Slack tells of a press on one, too, and wants its ack."""
 
 HOME_BLOCKS: Final = 100
 """Blocks of a view at most (docs, views)."""
@@ -74,5 +77,5 @@ def _persona(persona: Persona) -> dict[str, Any]:
 def _asked(turn: AskedTurn) -> dict[str, Any]:
     block = section(f"*{turn.persona}* {cut(turn.title, TITLE_CHARS)}\n{turn.when} · {turn.progress}")
     if turn.url:
-        block["accessory"] = button("Open", f"open:{turn.url[-20:]}", "open") | {"url": turn.url}
+        block["accessory"] = button("Open", f"{OPEN}:{turn.url[-20:]}", "open") | {"url": turn.url}
     return block

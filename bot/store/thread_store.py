@@ -119,6 +119,17 @@ class ThreadStore:
             raise FencedError(f"turn {turn.turn_id} is another run’s, or its thread was forgotten")
         return self._memory(*map(_pairs, found))
 
+    async def recall(self, address: str) -> ThreadMemory:
+        """What there is of a thread, which another app is asked in now."""
+        keys = self._keys.thread(address)
+        with translated(f"read thread {address}"):
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hgetall(keys.words)
+                pipe.hgetall(keys.exchanges)
+                pipe.hgetall(keys.assessments)
+                words, exchanges, assessments = await pipe.execute()
+        return self._memory(words, exchanges, assessments)
+
     async def last_asked(self, address: str) -> str | None:
         """Code of the persona that was asked last in a thread; ``None``: none that is remembered."""
         keys = self._keys.thread(address)
@@ -138,9 +149,12 @@ class ThreadStore:
         ]
         return max(asked)[1] if asked else None
 
-    async def keep(self, turn: Turn, lease: Lease, record: AssessmentRecord, *, answer: str = "") -> None:
+    async def keep(
+        self, turn: Turn, lease: Lease, record: AssessmentRecord, *, answer: str = "", given_ts: str = ""
+    ) -> None:
         """Keep what a turn gave: the assessment as data, and of a follow-up (``answer``) its words too. A
-        follow-up gives back the assessment it went on from, with the sources it has added.
+        follow-up gives back the assessment it went on from, with the sources it has added; one that another
+        app gave (``given_ts``: to the question with this ts) is kept here from now on, too.
 
         Raises ``FencedError`` as ``begin``: what was forgotten meanwhile does not come back.
         """
@@ -152,9 +166,9 @@ class ThreadStore:
             if answer:
                 stored = await self._redis.hget(keys.assessments, record.turn_id)
                 before = self._opened(stored) if stored else None
-                if before is None:
+                if before is None and not given_ts:
                     return
-                given = before
+                given = before or {"message_ts": given_ts}
             given["record"] = without_words(record).to_json()
             owned = await self._remember(
                 keys=[keys.record(turn.turn_id), keys.exchanges, keys.assessments],

@@ -123,6 +123,44 @@ async def test_history_and_threads_include_ones_own_hidden_messages(
     assert len((await kim.get("replies", channel=CHANNEL, ts=root))["messages"]) == 2
 
 
+async def test_people_invite_and_remove_with_slacks_own_commands(page: Page, sandbox: Sandbox) -> None:
+    """/invite lets a bot in, and says so in the channel; what is wrong has Slack's code."""
+    random = sandbox.workspace.channel("random")
+
+    async def ran(command: str, text: str) -> str:
+        answer = await page.post("command", channel=random.id, command=command, text=text)
+        return str(answer.get("error", "ok"))
+
+    assert await ran("/invite", "agents") == "user_not_found"
+    assert await ran("/invite", "@agents") == "ok"
+    assert await ran("/invite", "@agents") == "already_in_channel"
+    (joined,) = (await page.get("history", channel=random.id))["messages"]
+    assert joined["text"] == "<@U0AGENTS> has joined the channel"
+    assert await ran("/remove", "@agents") == "ok"
+    assert await ran("/remove", "@agents") == "not_in_channel"
+    assert await ran("/remove", "@dana") == "cant_kick_self"
+    assert "U0AGENTS" not in random.members
+    direct = sandbox.workspace.direct_message(DANA, "U0AGENTS").id
+    answer = await page.post("command", channel=direct, command="/invite", text="@kim")
+    assert answer["error"] == "method_not_supported_for_channel_type"
+
+
+async def test_a_message_is_forwarded_by_who_can_read_it(
+    page: Page, sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    """With its author and words; into another channel; a stranger to its channel is refused."""
+    source = {"channel": "C0LEADS", "ts": await sandbox.post_as_user("ada", "C0LEADS", "For leads.")}
+    answer = await page.post("forward", channel=CHANNEL, text="@CN-01 brief", source=source)
+    shared = sandbox.workspace.find(CHANNEL, answer["ts"])
+    assert shared.text == "<@U0AGENTS> CN-01 brief"
+    assert [(each["author_name"], each["text"]) for each in shared.attachments or []] == [
+        ("Ada Lindqvist", "For leads.")
+    ]
+    kim = Page(sandbox, http, "U0KIM")
+    refused = await kim.post("forward", channel=CHANNEL, source=source)
+    assert refused["error"] == "channel_not_found"
+
+
 async def test_what_one_may_not_see_is_not_told(
     sandbox: Sandbox, http: aiohttp.ClientSession, page: Page
 ) -> None:

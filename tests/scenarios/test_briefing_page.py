@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from tests.scenarios.test_browser import ANSWER_MS, SCREENSHOT_BYTES, page
 from tests.support.desk import PERSONAS, ROOT, open_desk
 from tests.support.evidence_desk import ScriptedDesk, truce_items

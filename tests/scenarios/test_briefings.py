@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot import commands
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from bot.evidence.items import SourceFailure
 from bot.sandbox import WorkspaceConfig
 from bot.sandbox.messages import Message

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from tests.support.desk import PERSONAS, ROOT, OpenDesk, kind_of, open_desk
 from tests.support.seed_script import QUESTION
 from tests.support.valkey import RealValkey

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from tests.support.desk import BOT, CHANNEL, PERSONAS, OpenDesk, buttons_of, kind_of, open_desk, words_of
 from tests.support.seed_script import QUESTION

@@ -2,175 +2,127 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
-from bot.app import application
-from bot.commands import demo_workspace
-from bot.sandbox import AppConfig, WorkspaceConfig
 from bot.sandbox.webhooks import signature
-from bot.settings import Settings
-from tests.support.desk import CHANNEL, FAST, PERSONAS, OpenDesk, free_port, kind_of, open_desk, words_of
+from tests.scenarios.test_follow_ups import KEPT, following
+from tests.support.desk import CHANNEL, TEAM, words_of
+from tests.support.model_replies import ModelRequest
 from tests.support.seed_script import QUESTION
+from tests.support.several_apps import DESK_APP, OWN_APPS, OWN_BOTS, open_several, workspace_of
 from tests.support.valkey import RealValkey
 
-DESK = demo_workspace(PERSONAS, {}).apps[0]
-CODES = ("CN-01", "US-01")
 ASKED = f"brief {QUESTION}"
+CHINA, AMERICA = OWN_APPS["CN-01"], OWN_APPS["US-01"]
+MIXED = {DESK_APP: "socket", CHINA: "http", AMERICA: "http"}
 
 
-def persona_app(code: str) -> AppConfig:
-    """A persona's own app, with the scopes of its manifest: no command."""
-    key = code[:2]
-    return replace(
-        DESK,
-        app_id=f"A0{key}",
-        name=code,
-        bot_user_id=f"U0{key}",
-        bot_user_name=code.lower(),
-        bot_id=f"B0{key}",
-        bot_token=f"xoxb-{code}",
-        app_token=f"xapp-{code}",
-        signing_secret=f"secret-of-{code}",
-        scopes=tuple(scope for scope in DESK.scopes if scope not in {"commands", "channels:join"}),
-        commands=(),
-        shortcuts=(),
-    )
-
-
-def workspace(transports: Mapping[str, str]) -> WorkspaceConfig:
-    """Three apps in one workspace, members of the same channels."""
-    config = demo_workspace(PERSONAS, {})
-    apps = (DESK, *(persona_app(code) for code in CODES))
-    apps = tuple(replace(app, socket_mode=transports[app.name] == "socket") for app in apps)
-    bots = {app.bot_user_id for app in apps}
-    channels = tuple(
-        replace(channel, members=tuple({*channel.members, *bots})) if channel.id == CHANNEL else channel
-        for channel in config.channels
-    )
-    return replace(config, apps=apps, channels=channels, rate_limits=False)
-
-
-def listed(folder: Path, apps: tuple[AppConfig, ...], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The list of the apps: tokens by name of a variable, secrets by name of a file."""
-    lines = []
-    for number, app in enumerate(apps):
-        serves = "desk" if app is apps[0] else app.name
-        monkeypatch.setenv(f"BOT_{number}", app.bot_token)
-        (folder / f"secret-{number}").write_text(f"{app.signing_secret}\n")
-        lines += [
-            "[[apps]]",
-            f'serves = "{serves}"',
-            f'id = "{app.app_id}"',
-            f'bot_token = {{ env = "BOT_{number}" }}',
-        ]
-        if app.socket_mode:
-            monkeypatch.setenv(f"APP_{number}", app.app_token)
-            lines.append(f'app_token = {{ env = "APP_{number}" }}')
-        lines.append(f'signing_secret = {{ file = "secret-{number}" }}')
-    path = folder / "apps.toml"
-    path.write_text("\n".join(lines))
-    return path
-
-
-@asynccontextmanager
-async def three(
-    valkey: RealValkey, folder: Path, monkeypatch: pytest.MonkeyPatch, transports: Mapping[str, str]
-) -> AsyncIterator[OpenDesk]:
-    """The three at work in one process."""
-    config = workspace(transports)
-    async with open_desk(valkey, workspace=config, running=False) as alone:
-        given = alone.settings.model_dump(exclude_unset=True) | {
-            "slack_bot_token": None,
-            "slack_app_token": None,
-            "apps_file": listed(folder, config.apps, monkeypatch),
-            "http_host": "127.0.0.1",
-            "http_port": free_port(),
-        }
-        desk = replace(alone, settings=Settings.load(**given))
-        stop = asyncio.Event()
-        async with application(desk.settings, pace=FAST, evidence=desk.evidence) as running:
-            ready = asyncio.Event()
-            task = asyncio.create_task(running.run(stop, ready.set))
-            try:
-                await ready.wait()
-                for app in config.apps:
-                    if not app.socket_mode:
-                        url = f"http://127.0.0.1:{desk.settings.http_port}/slack/events"
-                        await desk.sandbox.verify_request_url(app.app_id, url)
-                yield desk
-            finally:
-                stop.set()
-                await task
-
-
-ALL = {
-    "socket": dict.fromkeys((DESK.name, *CODES), "socket"),
-    "http": dict.fromkeys((DESK.name, *CODES), "http"),
-    "mixed": {DESK.name: "socket", "CN-01": "http", "US-01": "http"},
-}
-
-
-@pytest.mark.parametrize("transports", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("transports", ["socket", "http", MIXED], ids=["socket", "http", "mixed"])
 async def test_each_answers_in_its_own_name(
-    valkey: RealValkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transports: Mapping[str, str]
+    valkey: RealValkey, tmp_path: Path, transports: str | Mapping[str, str]
 ) -> None:
     """A mention of a persona's own bot needs no code; the desk and its command work beside it."""
-    async with three(valkey, tmp_path, monkeypatch, transports) as desk:
-        china = await desk.ask(ASKED, bot="U0CN")
-        america = await desk.ask(ASKED, bot="U0US")
+    workspace = workspace_of(transports)
+    async with open_several(valkey, tmp_path, workspace=workspace) as desk:
+        china = await desk.ask(ASKED, bot=OWN_BOTS["CN-01"])
+        america = await desk.ask(ASKED, bot=OWN_BOTS["US-01"])
         japan = await desk.ask(f"JP-01 {ASKED}")
-        for ts, app_id in ((china, "A0CN"), (america, "A0US"), (japan, DESK.app_id)):
+        for ts, app_id in ((china, CHINA), (america, AMERICA), (japan, DESK_APP)):
             messages = await desk.answered(ts)
             assert {message.app_id for message in messages} == {app_id}
-        await desk.sandbox.command("dana", CHANNEL, "/assess", "brief IN What now?")
-        messages = desk.sandbox.workspace.channel(CHANNEL).messages
-        question = await desk.until(
-            lambda: next((item for item in messages.values() if kind_of(item) == "question"), None)
-        )
-        await desk.answered(question.ts)
-        direct = desk.sandbox.workspace.direct_message("U0DANA", "U0CN").id
+        direct = desk.sandbox.workspace.direct_message("U0DANA", OWN_BOTS["CN-01"]).id
         alone = await desk.sandbox.post_as_user("dana", direct, ASKED)
         desk.asked[alone] = direct
-        assert {message.app_id for message in await desk.answered(alone)} == {"A0CN"}
+        assert {message.app_id for message in await desk.answered(alone)} == {CHINA}
         assert "China Agent" in words_of(desk.of_kind(alone, "card")[0])
+        for app in workspace.apps:
+            assert desk.sandbox.sockets.connection_count(app.app_id) == (1 if app.socket_mode else 0)
 
 
 async def test_a_message_to_two_is_answered_by_both_and_nothing_else(
-    valkey: RealValkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    valkey: RealValkey, tmp_path: Path
 ) -> None:
     """And never an answer to an answer."""
-    async with three(valkey, tmp_path, monkeypatch, ALL["socket"]) as desk:
-        ts = await desk.ask(f"<@U0US> {ASKED}", bot="U0CN")
+    async with open_several(valkey, tmp_path, workspace=workspace_of("socket")) as desk:
+        ts = await desk.ask(f"<@{OWN_BOTS['US-01']}> {ASKED}", bot=OWN_BOTS["CN-01"])
         await desk.answered(ts, times=2)
         await desk.idle()
-        assert sorted(card.app_id for card in desk.of_kind(ts, "card")) == ["A0CN", "A0US"]
+        assert sorted(card.app_id for card in desk.of_kind(ts, "card")) == [CHINA, AMERICA]
 
 
-async def test_no_app_can_speak_for_another(
-    valkey: RealValkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_another_personas_own_bot_goes_on_from_the_assessment_of_the_thread(
+    valkey: RealValkey, tmp_path: Path
 ) -> None:
-    """A request signed with one app's secret that names another app is refused."""
-    async with three(valkey, tmp_path, monkeypatch, ALL["http"]) as desk:
+    """Though each app keeps what was asked of it: a thread is one conversation, and is forgotten as one."""
+    seen: list[ModelRequest] = []
+    async with open_several(
+        valkey, tmp_path, workspace=workspace_of("socket"), script=following(seen)
+    ) as desk:
+        ts = await desk.ask(ASKED, bot=OWN_BOTS["CN-01"])
+        await desk.answered(ts)
+        for times, (bot, asked) in enumerate(
+            ((OWN_BOTS["US-01"], "how do you see it?"), ("U0AGENTS", "why is that likely?")), start=2
+        ):
+            await desk.ask(asked, bot=bot, thread_ts=ts)
+            await desk.answered(ts, times=times)
+        cards = desk.of_kind(ts, "card")
+        assert [card.app_id for card in cards] == [CHINA, AMERICA, DESK_APP]
+        assert all("Follow-up" in words_of(card) for card in cards[1:])
+        assert "CN-01’s assessment" in seen[0].instruction
+        assert '<material id="S1"' in seen[0].context
+        assert "how do you see it?" in seen[1].instruction
+        await desk.sandbox.delete_as_user("dana", CHANNEL, ts)
+        await desk.idle()
+        left = [key async for key in desk.redis.scan_iter(f"*{TEAM}:{CHANNEL}:{ts}*")]
+        assert [key for key in left if key.endswith(KEPT)] == []
+
+
+async def test_no_app_can_speak_for_another(valkey: RealValkey, tmp_path: Path) -> None:
+    """Whatever it is, event, command or press: only the secret of the app it names signs it."""
+    config = workspace_of("http")
+    secrets = {app.app_id: app.signing_secret for app in config.apps}
+    event = (
+        b'{"type": "event_callback", "team_id": "T0SANDBOX", "api_app_id": "%s", "event": {"type": '
+        b'"app_mention", "user": "U0DANA", "text": "why?", "channel": "C0DESK", "ts": "1.2"}}'
+    )
+    form = "application/x-www-form-urlencoded"
+
+    def command(app_id: str) -> bytes:
+        fields = {"command": "/assess", "text": "help", "api_app_id": app_id, "user_id": "U0DANA"}
+        return urlencode(
+            fields | {"channel_id": "C0DESK", "team_id": "T0SANDBOX", "trigger_id": "1"}
+        ).encode()
+
+    def press(app_id: str) -> bytes:
+        what = f'{{"type": "block_actions", "api_app_id": "{app_id}", "actions": []}}'
+        return urlencode({"payload": what}).encode()
+
+    async with open_several(valkey, tmp_path, workspace=config) as desk:
         url = f"http://127.0.0.1:{desk.settings.http_port}/slack/events"
-        event = (
-            b'{"type": "event_callback", "team_id": "T0SANDBOX", "api_app_id": "A0US", "event": {"type": '
-            b'"app_mention", "user": "U0DANA", "text": "<@U0US> why?", "channel": "C0DESK", "ts": "1.2"}}'
-        )
-        stamp = str(int(time.time()))
-        async with aiohttp.ClientSession() as session:
-            for code, status in (("CN-01", 401), ("US-01", 200)):
-                headers = {
-                    "Content-Type": "application/json",
-                    "X-Slack-Request-Timestamp": stamp,
-                    "X-Slack-Signature": signature(f"secret-of-{code}", stamp, event),
-                }
-                async with session.post(url, data=event, headers=headers) as response:
-                    assert response.status == status
+
+        async def sent(body: bytes, kind: str, secret: str) -> int:
+            stamp = str(int(time.time()))
+            headers = {
+                "Content-Type": kind,
+                "X-Slack-Request-Timestamp": stamp,
+                "X-Slack-Signature": signature(secret, stamp, body),
+            }
+            async with (
+                aiohttp.ClientSession() as session,
+                session.post(url, data=body, headers=headers) as got,
+            ):
+                return got.status
+
+        for signer, secret in (*secrets.items(), ("nobody", "some-other-secret")):
+            for named in secrets:
+                right = signer == named
+                mention = event % named.encode()
+                assert (await sent(mention, "application/json", secret) == 200) is right
+                assert (await sent(command(named), form, secret) != 401) is right
+                assert (await sent(press(named), form, secret) != 401) is right

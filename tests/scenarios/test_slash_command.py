@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from bot.sandbox.messages import Message
 from bot.sandbox.records import View

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from bot.evidence.items import SourceFailure
 from tests.scenarios.test_browser import ANSWER_MS, SCREENSHOT_BYTES, page
 from tests.support.citing_script import SINCE, citing

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import demo_workspace
+from bot.demo_workspace import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from bot.slack.limits import WriterLimits
 from tests.support.desk import CHANNEL, PERSONAS, OpenDesk, open_desk, words_of

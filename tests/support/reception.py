@@ -11,6 +11,7 @@ from bot.admission import Admission
 from bot.app import engine_of, policy_of
 from bot.briefing_stack import Surroundings, briefings_of
 from bot.briefings.open_points import RecordedPoints
+from bot.desk_threads import DeskThreads
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.exporting import Exports
 from bot.home import HomeTab
@@ -83,7 +84,7 @@ async def open_reception(
             bot_user_id=BOT,
             bot_name=identity.bot_user,
             colleagues=frozenset({BOT}),
-            threads=threads,
+            threads=DeskThreads(threads),
             exports=Exports(Uploads(api, session), PrivateWords(session), PERSONAS),
             feedback=FeedbackStore(redis, prefix=prefix, words_days=7),
             door=Doorkeeper(WaysIn(api), door or DoorPolicy(strangers=True), scopes=identity.scopes),
@@ -91,7 +92,7 @@ async def open_reception(
             api=api,
             ways_in=WaysIn(api),
             words=PrivateWords(session),
-            pane=AgentPane.of(identity, WaysIn(api), PERSONAS),
+            pane=AgentPane.of(identity, WaysIn(api), PERSONAS, bound),
             receipts=Receipts(api, store.running),
             queue=queue,
             store=store,

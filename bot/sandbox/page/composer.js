@@ -9,6 +9,15 @@ import { Suggestions } from "./suggestions.js";
 /** A text box grows with its text up to this share of the window, then scrolls. */
 const TALLEST = 0.4;
 
+/** What the refusals of Slack's own commands mean to who typed them, by error code. */
+const REFUSED = {
+  user_not_found: "Write whom, for example @agents, and choose from the list.",
+  already_in_channel: "They are in this channel already.",
+  not_in_channel: "They are not in this channel.",
+  cant_kick_self: "You cannot remove yourself here.",
+  method_not_supported_for_channel_type: "That works in channels, not in direct messages.",
+};
+
 function grow(field) {
   field.style.height = "auto";
   const border = field.offsetHeight - field.clientHeight;
@@ -16,7 +25,8 @@ function grow(field) {
   field.style.height = `${Math.min(field.scrollHeight + border, innerHeight * TALLEST)}px`;
 }
 
-function textBox({ label, testid, commands, placeholder = "" }) {
+/** A text box with its suggestions: {field, suggestions}; put `suggestions.list` before the field. */
+export function textBox({ label, testid, commands, placeholder = "" }) {
   const field = h("textarea", { class: "composer-field", rows: 1, "aria-label": label, placeholder,
     data: { testid }, autocomplete: "off", spellcheck: "true" });
   const suggestions = new Suggestions(field, { commands });
@@ -110,7 +120,7 @@ export class Composer {
     this.onCommand();
     const text = encodeTyped(typed.slice(command.length).trim());
     const answer = await post("command", { channel, command: known.command, text });
-    return answer.ok ? answer : { ...answer, say: `${command} failed with the error "${answer.error}".` };
+    return answer.ok ? answer : { ...answer, say: REFUSED[answer.error] ?? `${command} failed with the error "${answer.error}".` };
   }
 }
 

@@ -72,7 +72,7 @@ const SHORTCUTS = [
     ["Esc", "close the suggestions"], ["↑ in an empty box", "edit your last message"],
   ]],
   ["Read", [
-    ["↑ ↓, Home, End", "move between messages"], ["Enter or T", "open the thread"], ["R", "react"], ["M", "shortcuts of apps"],
+    ["↑ ↓, Home, End", "move between messages"], ["Enter or T", "open the thread"], ["R", "react"], ["M", "more actions, and shortcuts of apps"],
     ["E", "edit your message"], ["Delete", "delete your message"],
   ]],
   ["Move", [

@@ -1,9 +1,10 @@
 /** Block Kit's interactive elements. Each builder gets (element, ctx, blockId); ctx.act(payload) tells the app. */
 
 import { confirmed, openMenu, toast } from "./dialogs.js";
-import { h, icon, iconButton, safeUrl } from "./dom.js";
+import { h, icon, iconButton } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { buildInput } from "./inputs.js";
+import { openUrl } from "./permalinks.js";
 
 const plain = (text) => withEmoji(text?.text ?? "");
 
@@ -24,8 +25,7 @@ function button(element, ctx, blockId) {
     data: { actionId: element.action_id ?? "" },
     on: {
       click: () => {
-        const url = element.url && safeUrl(element.url);
-        if (url) window.open(url, "_blank", "noopener,noreferrer");
+        if (element.url) openUrl(element.url);
         act(node, element, ctx, blockId, element.value === undefined ? {} : { value: element.value });
       },
     },
@@ -37,8 +37,7 @@ function overflow(element, ctx, blockId) {
   const node = iconButton("more", "More actions", () => openMenu(node, (element.options ?? []).map((option) => ({
     node: plain(option.text),
     run: () => {
-      const url = option.url && safeUrl(option.url);
-      if (url) window.open(url, "_blank", "noopener,noreferrer");
+      if (option.url) openUrl(option.url);
       act(node, element, ctx, blockId, { selected_option: option, value: option.value });
     },
   }))), { class: "bordered", "aria-haspopup": "menu", data: { actionId: element.action_id ?? "" } });

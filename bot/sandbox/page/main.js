@@ -1,11 +1,13 @@
 /** Puts the page together and passes live events to what is on screen. */
 
 import { Composer } from "./composer.js";
+import { AppTabs } from "./apptabs.js";
 import { announce, openHelp, toast } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { connect } from "./live.js";
 import { MessageList } from "./messages.js";
 import { renderHome, showModal } from "./modal.js";
+import { messageAt } from "./permalinks.js";
 import { authorName } from "./row.js";
 import { Prompts } from "./prompts.js";
 import { Sidebar } from "./sidebar.js";
@@ -48,6 +50,14 @@ const prompts = new Prompts((message) => {
   composer.send();
 });
 const sidebar = new Sidebar({ openChannel, openHome });
+const tabs = new AppTabs(byId("app-tabs"), {
+  openHome,
+  openMessages: (user) => openChannel(state.channels.find((channel) => appOf(channel)?.id === user.id)?.id),
+});
+
+/** The app's bot user whose direct message this is; null for other conversations. */
+const appOf = (channel) =>
+  (channel.is_im && channel.members.map((id) => state.users.get(id)).find((user) => user?.is_bot)) || null;
 
 /** Keeps channel and thread in the address, so that a reload comes back to them. */
 function remember() {
@@ -84,7 +94,8 @@ async function openChannel(id, { focus = true } = {}) {
 
 /** Slack tells an app when somebody opens the direct message with it. */
 function noticeDirectMessage(channel) {
-  const app = channel.is_im && channel.members.map((id) => state.users.get(id)).find((user) => user?.is_bot);
+  const app = appOf(channel);
+  tabs.draw(app, "messages");
   if (app) post("home", { app_id: app.app_id ?? app.id, tab: "messages" });
 }
 
@@ -114,6 +125,7 @@ async function openHome(user) {
   state.channel = null;
   homeApp = user.app_id ?? null;
   sidebar.draw({ home: user.id });
+  tabs.draw(user, "home");
   list.clear();
   byId("channel-foot").hidden = true;
   byId("channel-title").replaceChildren(user.real_name || user.name);
@@ -123,6 +135,19 @@ async function openHome(user) {
   const answer = await post("home", { app_id: user.app_id ?? user.id });
   if (!answer.ok) toast(`The app home did not open: ${answer.error}`);
   else if (answer.view) drawHome(answer.view);
+}
+
+/** Goes where a message's link leads. */
+async function openMessage({ channel, ts, thread: root }) {
+  if (!channelById(channel)) {
+    toast("That message is in a conversation you are not in.");
+    return;
+  }
+  if (channel !== state.channel) await openChannel(channel, { focus: false });
+  if (root) {
+    await thread.open(channel, root, { focus: false });
+    thread.list.reveal(ts);
+  } else list.reveal(ts);
 }
 
 function drawHome(view) {
@@ -236,6 +261,13 @@ async function start() {
   await loadState(new URLSearchParams(location.search).get("user"));
   drawBanner(true);
   startKeys();
+  document.addEventListener("openmessage", (event) => openMessage(event.detail));
+  document.addEventListener("click", (event) => {
+    const place = messageAt(event.target.closest?.("a.link")?.href ?? "");
+    if (!place) return;
+    event.preventDefault();
+    openMessage(place);
+  });
   const [wanted, wantedThread] = location.hash.slice(1).split("/");
   const first = channelById(wanted) ?? state.channels[0];
   connect(state.me, {

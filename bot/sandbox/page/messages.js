@@ -4,6 +4,7 @@ import { dayText, millis } from "./clock.js";
 import { InlineEditor } from "./composer.js";
 import { confirmed, toast } from "./dialogs.js";
 import { h, icon } from "./dom.js";
+import { openForward } from "./forward.js";
 import { authorName, MessageRow } from "./row.js";
 import { post } from "./state.js";
 
@@ -38,6 +39,7 @@ export class MessageList {
       openThread,
       edit: (row) => this.#edit(row),
       remove: (row) => this.#remove(row),
+      forward: openForward,
     };
     this.jump = h("button", { type: "button", class: "jump", hidden: true, on: { click: () => this.toEnd() } },
       icon("down"), "Jump to latest");
@@ -162,6 +164,15 @@ export class MessageList {
     this.jump.hidden = true;
   }
 
+  /** Brings a message before the reader's eyes, and the focus to it. */
+  reveal(ts) {
+    const row = this.#rows.get(ts);
+    if (!row) return;
+    this.#following = false;
+    row.article.scrollIntoView({ block: "center" });
+    row.article.focus({ preventScroll: true });
+  }
+
   /** Opens the editor on this person's last message; false where there is none. */
   editLast() {
     const row = [...this.#rows.values()].reverse().find((r) => r.mine && !r.message.ephemeral);
@@ -223,7 +234,7 @@ export class MessageList {
     else if ((event.key === "Enter" || event.key === "t") && !this.hooks.inThread && !row.message.ephemeral) {
       this.hooks.openThread(row.message);
     } else if (event.key === "r" && !row.message.ephemeral) row.openReactions();
-    else if (event.key === "m" && !row.message.ephemeral) row.openShortcuts();
+    else if (event.key === "m" && !row.message.ephemeral) row.openActions();
     else if (event.key === "e" && row.mine) this.#edit(row);
     else if (event.key === "Delete" && row.mine) this.#remove(row);
     else return;

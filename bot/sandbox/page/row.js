@@ -8,6 +8,7 @@ import { h, icon, iconButton } from "./dom.js";
 import { emojiNode } from "./emoji.js";
 import { MarkdownView } from "./markdown.js";
 import { renderMrkdwn } from "./mrkdwn.js";
+import { permalink } from "./permalinks.js";
 import { post, state, userName } from "./state.js";
 
 const QUICK_REACTIONS = ["+1", "eyes", "white_check_mark", "thinking_face", "tada", "heart", "-1", "x"];
@@ -20,7 +21,7 @@ export class MessageRow {
   #pending = "";
   #frame = 0;
 
-  /** `hooks`: {inThread, openThread(message), edit(message), remove(message)}. */
+  /** `hooks`: {inThread, openThread(message), edit(row), remove(row), forward(message)}. */
   constructor(message, hooks) {
     this.hooks = hooks;
     this.day = h("div", { class: "day", role: "separator", hidden: true }, h("span"));
@@ -97,13 +98,27 @@ export class MessageRow {
     openMenu(anchor, items, { className: "menu-emoji", label: "Reactions" });
   }
 
-  /** The message shortcuts of the apps, as in Slack's own message menu. */
-  openShortcuts(anchor = this.article) {
-    const items = state.shortcuts.map((shortcut) => ({
+  /** The message's menu: the shortcuts of the apps, and what Slack itself offers. */
+  openActions(anchor = this.article) {
+    const shortcuts = state.shortcuts.map((shortcut) => ({
       node: [h("span", { text: shortcut.name }), h("span", { class: "menu-note", text: shortcut.app })],
       run: () => this.#shortcut(shortcut),
     }));
-    if (items.length) openMenu(anchor, items, { className: "menu-shortcuts", label: "Message shortcuts" });
+    const own = [
+      { node: "Copy link", run: () => this.#copyLink() },
+      { node: "Forward message…", run: () => this.hooks.forward(this.message) },
+    ];
+    openMenu(anchor, [...shortcuts, ...own], { className: "menu-shortcuts", label: "More actions" });
+  }
+
+  async #copyLink() {
+    const url = permalink(this.message);
+    try {
+      await navigator.clipboard.writeText(url);
+      toast("The link is in your clipboard.", "info");
+    } catch {
+      toast(url, "info"); // no clipboard without permission: it can be marked and copied here
+    }
   }
 
   #avatar() {
@@ -204,8 +219,8 @@ export class MessageRow {
       buttons.push(iconButton("edit", "Edit", () => hooks.edit(this)));
       buttons.push(iconButton("trash", "Delete", () => hooks.remove(this)));
     }
-    if (state.shortcuts.length && !message.ephemeral && !message.deleted) {
-      const more = iconButton("more", "More message shortcuts", () => this.openShortcuts(more), { "aria-haspopup": "menu" });
+    if (!message.ephemeral && !message.deleted) {
+      const more = iconButton("more", "More actions", () => this.openActions(more), { "aria-haspopup": "menu" });
       buttons.push(more);
     }
     return h("div", { class: "toolbar", role: "toolbar", "aria-label": "Message actions" }, buttons);

@@ -70,7 +70,11 @@ export class Suggestions {
       "aria-label": "Suggestions" });
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", this.list.id);
-    field.addEventListener("input", () => this.refresh());
+    field.addEventListener("input", (event) => {
+      // What was pasted is complete: Enter shall send it, not choose a name once more.
+      if (event.inputType === "insertFromPaste") this.close();
+      else this.refresh();
+    });
     field.addEventListener("click", () => this.refresh());
     field.addEventListener("keyup", (event) => {
       if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.refresh();
