@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -42,6 +42,7 @@ from bot.slack.answer_controls import with_forgetting, with_thumbs
 from bot.slack.api import SlackApi
 from bot.slack.errors import SlackGoneError, StoppedByUserError
 from bot.slack.export_notices import export_menu
+from bot.slack.rewriting_notices import rewriting_menu
 from bot.slack.thread_search import Sender, ThreadPlace
 from bot.slack.thread_writer import ThreadWriter
 from bot.store.stored_turns import Outcome
@@ -122,13 +123,19 @@ class _Answer:
         self.answering = answering
         self.run = run
         self.persona = persona
-        self.format = answering.formats(self.context.format_key(turn))
-        self.as_of = datetime.fromtimestamp(turn.asked_at, UTC)
+        self.format = self.context.format(turn, answering.formats)
+        self.as_of = self.context.as_of(turn)
         self.headline = headline(turn.question)
         self.open_answers = OpenAnswers(run.stored.checkpoints)
         """What the provider writes on when this run ends early: for the next run, unless there is none."""
         self.assignment = Assignment(
-            turn.turn_id, persona, self.format, self.context.question, self.as_of, self.context.earlier
+            turn.turn_id,
+            persona,
+            self.format,
+            self.context.question,
+            self.as_of,
+            self.context.earlier,
+            self.context.rests_on,
         )
         self.shown = answering.engine.first_card(self.assignment)
         self.writer = ThreadWriter(
@@ -215,6 +222,7 @@ class _Answer:
     async def _work(self, card: asyncio.Task[str], retrieval: Retrieval | None) -> Outcome:
         answering, run = self.answering, self.run
         report: Report | None = None
+        record: AssessmentRecord | None = None
         events_of_run = answering.engine.run(
             self.assignment, run.stored.checkpoints, self.open_answers, retrieval=retrieval
         )
@@ -223,16 +231,14 @@ class _Answer:
                 # The model is asked at once; in a busy channel the card may have to wait for its slot.
                 await asyncio.shield(card)
                 if isinstance(event, Finished):
-                    report = event.report
-                    await self._keep_record(event.record)
-                    await answering.conversations.keep(run.turn, run.lease, self.context, event.record)
+                    report, record = event.report, event.record
+                    await self._keep_record(record)
+                    await answering.conversations.keep(run.turn, run.lease, self.context, record)
                 else:
                     await self._take(event)
-        if report is None:
+        if report is None or record is None:
             raise RuntimeError("the engine ended without its last event")
-        # A follow-up goes on from an assessment, and that one has its own menu.
-        menu = export_menu(run.turn.turn_id) if self.context.earlier is None else None
-        footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links, menu=menu)
+        footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links, menus=self._menus(record))
         footer = with_thumbs(footer, run.turn.turn_id, run.turn.persona)
         delivered = await self.writer.finish(footer)
         self.shown = replace(self.shown, banners=report.banners)
@@ -249,6 +255,14 @@ class _Answer:
             problems=len(report.problems),
         )
         return Outcome.ANSWERED
+
+    def _menus(self, record: AssessmentRecord) -> list[dict[str, Any]]:
+        """What may be done with an assessment. A follow-up goes on from one, and that has its own menus."""
+        earlier = self.context.earlier
+        if earlier is not None and not earlier.rewritten:
+            return []
+        titles = {section.key: section.title for section in record.sections} if self.format.numbered else {}
+        return [export_menu(record.turn_id), *rewriting_menu(record.turn_id, titles)]
 
     async def _take(self, event: Event) -> None:
         match event:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import structlog
 
 from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.changes import asks_what_changed
 from bot.assessment.earlier import Earlier, Talk
-from bot.assessment.formats import CHANGES, FOLLOW_UP, IN_DEPTH
+from bot.assessment.formats import CHANGES, FOLLOW_UP, IN_DEPTH, Format
+from bot.assessment.rewriting import only_section
 from bot.desk_threads import DeskThreads
 from bot.slack.errors import SlackError
 from bot.slack.ways_in import WaysIn
@@ -37,11 +40,25 @@ class Context:
     earlier: Earlier | None = None
     """What it follows up on; ``None``: it gets an assessment of its own."""
 
-    def format_key(self, turn: Turn) -> str:
-        """The format of the answer."""
-        if self.earlier is None:
-            return turn.format
-        return CHANGES.key if self.earlier.rescored else FOLLOW_UP.key
+    def format(self, turn: Turn, formats: Callable[[str], Format]) -> Format:
+        """The format of the answer; ``formats`` gives those of a key."""
+        earlier = self.earlier
+        if earlier is None:
+            return formats(turn.format)
+        if earlier.rewritten:
+            return only_section(formats(earlier.record.format), earlier.rewritten)
+        return formats(CHANGES.key if earlier.rescored else FOLLOW_UP.key)
+
+    @property
+    def rests_on(self) -> AssessmentRecord | None:
+        """An assessment whose evidence is all there is: nothing is searched for a section written anew."""
+        return self.earlier.record if self.earlier and self.earlier.rewritten else None
+
+    def as_of(self, turn: Turn) -> datetime:
+        """The time the answer is of: of a section that is written anew that of its assessment."""
+        if self.earlier is not None and self.earlier.rewritten:
+            return self.earlier.record.as_of
+        return datetime.fromtimestamp(turn.asked_at, UTC)
 
 
 class Conversations:
@@ -56,6 +73,11 @@ class Conversations:
     async def begin(self, turn: Turn, lease: Lease, persona: Persona) -> Context:
         """What the thread adds to a turn that is about to be answered. Raises ``StoreError``."""
         memory = (await self._threads.begin(turn, lease)).before(turn.message_ts)
+        if turn.rewrites is not None:
+            stored = memory.assessment_of(turn.rewrites.turn_id)
+            if stored is None:
+                raise LookupError(f"the assessment of {turn.rewrites.turn_id} is no longer kept")
+            return Context(stored.question, Earlier(stored, rewritten=turn.rewrites.section))
         if not turn.in_conversation:
             return Context(turn.question)
         record = memory.assessment_for(persona.code)
@@ -77,12 +99,15 @@ class Conversations:
             # The words of the thread belong to the assessment's evidence, and live as long as all words.
             await self._threads.keep(replace(turn, question=context.question), lease, record)
             return
+        if context.earlier.rewritten:
+            await self._threads.keep(turn, lease, record, goes_on=True)
+            return
         answer = "\n\n".join(section.text for section in record.sections)
         # The plan too: "what changed since?" scores its judgments anew.
         grown = replace(
             context.earlier.record, plan=record.plan, sources=record.sources, excerpts=record.excerpts
         )
-        await self._threads.keep(turn, lease, grown, answer=answer or FOLLOW_UP.name)
+        await self._threads.keep(turn, lease, grown, goes_on=True, answer=answer or FOLLOW_UP.name)
 
     async def _with_material(self, turn: Turn, memory: ThreadMemory) -> Question:
         """The question with the thread's messages as what was forwarded with it."""

@@ -43,14 +43,16 @@ class DeskThreads:
             return memory
         return memory.with_others(await self._recalled(_address(turn)))
 
-    async def keep(self, turn: Turn, lease: Lease, record: AssessmentRecord, *, answer: str = "") -> None:
+    async def keep(
+        self, turn: Turn, lease: Lease, record: AssessmentRecord, *, goes_on: bool = False, answer: str = ""
+    ) -> None:
         """Keep what a turn gave, as ``ThreadStore.keep``."""
         given_ts = ""
-        if answer and self.others:
+        if goes_on and self.others:
             memories = await self._recalled(_address(turn))
             given = (each for memory in memories for each in memory.assessments)
             given_ts = next((each.message_ts for each in given if each.record.turn_id == record.turn_id), "")
-        await self.own.keep(turn, lease, record, answer=answer, given_ts=given_ts)
+        await self.own.keep(turn, lease, record, goes_on=goes_on, answer=answer, given_ts=given_ts)
 
     async def _recalled(self, address: str) -> list[ThreadMemory]:
         return list(await asyncio.gather(*(store.recall(address) for store in self.others)))

@@ -20,7 +20,7 @@ from bot.slack.ways_in import WaysIn
 from bot.store.errors import StoreError
 from bot.store.stored_turns import StoredTurn
 from bot.store.turn_store import TurnStore
-from bot.turns import TeamId, UserId
+from bot.turns import TeamId, Turn, UserId
 from personas.desk import Desk
 
 __all__ = ["HomeTab"]
@@ -28,7 +28,6 @@ __all__ = ["HomeTab"]
 log = structlog.get_logger()
 
 _HEADING = re.compile(r"^## \d+\. ", re.MULTILINE)
-_OVER = frozenset({"answered", "stopped", "failed", "parked"})
 _WORDS = {"parked": "failed", "waiting": "waits for its turn"}
 
 
@@ -49,9 +48,9 @@ class HomeTab:
             asked, briefings, zone = await asyncio.gather(
                 self.store.asked_by(team, user), self.office.of_owner(team, user), self.office.zone_of(user)
             )
-            running = [turn for turn in asked if turn.state not in _OVER]
+            running = [turn for turn in asked if not turn.is_over]
             # A turn that only posts a question is over when the answer, listed itself, is asked for.
-            recent = [turn for turn in asked if turn.state in _OVER and turn.turn.opening is None]
+            recent = [turn for turn in asked if turn.is_over and turn.turn.opening is None]
             view = home_view(
                 self.desk.personas,
                 [self._asked(turn, zone) for turn in running],
@@ -67,7 +66,7 @@ class HomeTab:
         when = datetime.fromtimestamp(turn.asked_at, UTC).astimezone(ZoneInfo(zone))
         return AskedTurn(
             persona=turn.persona,
-            title=headline(turn.question),
+            title=f"{_anew(turn)}{headline(turn.question)}",
             when=f"{when.day} {when:%b}, {when:%H:%M}",
             progress=_progress(stored),
             url=self._link(stored),
@@ -81,10 +80,17 @@ class HomeTab:
         return permalink(self.workspace_url, turn.channel, ts, thread_ts=turn.thread_ts)
 
 
+def _anew(turn: Turn) -> str:
+    """What the title of one section that is written anew begins with."""
+    return f"Section {turn.rewrites.section} anew: " if turn.rewrites else ""
+
+
 def _progress(stored: StoredTurn) -> str:
     if stored.state != "running":
         return _WORDS.get(stored.state, stored.state)
     format_ = FORMATS.get(stored.turn.format)
+    if stored.turn.rewrites is not None:
+        return "being written"
     begun = len(_HEADING.findall(stored.delivery.document))
     if format_ is None or not begun:
         return "being prepared"

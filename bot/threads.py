@@ -79,6 +79,10 @@ class ThreadMemory:
         every = own or [given.record for given in self.assessments]
         return every[-1] if every else None
 
+    def assessment_of(self, turn_id: str) -> AssessmentRecord | None:
+        """The one that a turn gave."""
+        return next((given.record for given in self.assessments if given.record.turn_id == turn_id), None)
+
     def knows(self, ts: str) -> bool:
         """Whether a message of the thread is among what was said."""
         return any(said.ts == ts for said in self.said)

@@ -13,6 +13,7 @@ __all__ = [
     "Opening",
     "Question",
     "Quoted",
+    "Rewriting",
     "TeamId",
     "ThreadTs",
     "Turn",
@@ -69,6 +70,16 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewriting:
+    """One section of an assessment that is to be written anew, in the thread where it stands."""
+
+    turn_id: str
+    """Of the assessment."""
+    section: str
+    """Key, ``3``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Everything a worker needs to answer; stored as JSON in Redis until the turn's TTL ends.
 
@@ -98,6 +109,8 @@ class Turn:
     opening: Opening | None = None
     in_conversation: bool = False
     """A person mentioned the persona in a thread: what stands in it belongs to the question."""
+    rewrites: Rewriting | None = None
+    """Not the question is answered, but a section of its answer written anew."""
 
     def opened(self, channel: str, thread_ts: str, message_ts: str) -> Turn:
         """The turn that answers, once this one's question stands in a thread."""
@@ -121,12 +134,13 @@ class Turn:
         """The inverse of ``to_json``."""
         question = data["question"]
         quoted = tuple(Quoted(**quote) for quote in question["quoted"])
-        opening = data.get("opening")
+        opening, rewrites = data.get("opening"), data.get("rewrites")
         return cls(
             **{
                 **data,
                 "question": Question(**{**question, "quoted": quoted}),
                 "opening": None if opening is None else Opening(**opening),
+                "rewrites": None if rewrites is None else Rewriting(**rewrites),
             }
         )
 

@@ -23,6 +23,7 @@ from bot.slack import (
     export_notices,
     forms,
     home,
+    rewriting_notices,
 )
 from bot.slack.elements import Message
 from bot.slack.errors import SlackError
@@ -46,6 +47,7 @@ from handlers.parsing import (
 from handlers.parsing_briefings import parse_briefing_command, parse_briefing_form, parse_menu
 from handlers.parsing_commands import parse_command, parse_shortcut
 from handlers.parsing_forms import parse_form
+from handlers.rewriting import rewrite_section
 from handlers.ways_out import answer_directly, ask_chosen, ask_here, join_and_ask
 
 __all__ = ["register"]
@@ -72,6 +74,7 @@ _DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
     cards.RETRY_TURN: ask_once_more,
     cards.ASK_AGAIN: ask_edited,
     export_notices.EXPORT: export_assessment,
+    rewriting_notices.REWRITE: rewrite_section,
     answer_controls.FEEDBACK: press_thumb,
     answer_controls.FORGET_THREAD: forget_thread,
     asking_notices.JOIN: join_and_ask,

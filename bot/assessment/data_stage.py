@@ -37,6 +37,7 @@ from bot.assessment.json_calls import (
 from bot.assessment.plan_head import PlanHead
 from bot.assessment.printing import Data
 from bot.assessment.recording import make_record
+from bot.assessment.rewriting import rewriting_instruction, with_items
 from bot.assessment.run import Run
 from bot.assessment.standing import corroborated, evidence_line
 from bot.assessment.values import Outlook, Plan, Watch
@@ -180,15 +181,15 @@ class DataStage:
 
     async def _make_watch(self) -> Watch:
         run = self._run
-        if (earlier := run.assignment.earlier) is not None:
-            return earlier.record.watch
+        earlier = run.assignment.earlier
         if "watch" not in run.format.calls:
-            return Watch(epigraph_id=run.persona.epigraphs[0].id)
+            return earlier.record.watch if earlier else Watch(epigraph_id=run.persona.epigraphs[0].id)
         plan = await self.plan
         await self._evidence.latest()
         data = await self._ask_or_do_without("watch", plan, run.format.watch_tokens)
         read = functools.partial(self._reader(plan).watch, plan=plan)
-        return await self._mended("watch", data, read, plan, run.format.watch_tokens)
+        watch = await self._mended("watch", data, read, plan, run.format.watch_tokens)
+        return with_items(earlier.record.watch, watch) if earlier else watch
 
     async def _make_changes(self) -> tuple[Change, ...]:
         run = self._run
@@ -264,7 +265,10 @@ class DataStage:
         run = self._run
         if run.format.compact:
             return demo.data_instruction(name, run.persona, self._other)
-        return prompts.data_instruction(name, plan, run.format, run.told_names(plan))
+        instruction = prompts.data_instruction(name, plan, run.format, run.told_names(plan))
+        if (earlier := run.assignment.earlier) is not None and earlier.rewritten:
+            return rewriting_instruction(instruction, earlier.record.section(earlier.rewritten))
+        return instruction
 
     def _schema(self, name: str, plan: Plan | None) -> JsonSchema:
         run = self._run

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
+from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.checks.table import check_record
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft
 from bot.assessment.earlier import Earlier
-from bot.assessment.events import Cut, Finished, Part, StatusChanged
+from bot.assessment.events import Cut, Finished, Part, Report, StatusChanged
 from bot.assessment.formats import SectionSpec
 from bot.assessment.premise import HYPOTHETICAL, contradiction_units, premise_units
 from bot.assessment.printing import Data, closing_lines, epigraph_lines, print_block, source_call
 from bot.assessment.recording import make_record
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
-from bot.assessment.reporting import report, source_line, with_checks
+from bot.assessment.reporting import report, source_line, version_report, with_checks
+from bot.assessment.rewriting import new_version_line, with_new_version
 from bot.assessment.run import Run
 from bot.assessment.section_stage import SectionStage
 from bot.assessment.standing import is_up_to_date
@@ -64,6 +67,10 @@ class Display:
             sentence = opening_sentence(run.persona, run.title, up_to_date=up_to_date)
             run.put(line_part(sentence, section="opening", last=True))
             first = False
+        if (earlier := run.assignment.earlier) is not None and earlier.rewritten:
+            line = f"**{run.persona.display_name}:** {new_version_line(earlier)}"
+            run.put(line_part(line, section="opening", cut=Cut.SECTION, first=True, last=True))
+            first = False
         for number, spec in enumerate(run.format.sections, 1):
             await self._show_section(spec, number, first=first)
             first = False
@@ -91,11 +98,24 @@ class Display:
             banners=accounts.banners,
             footer=(accounts.check_line, *accounts.notices),
         )
-        if run.assignment.earlier is not None:  # the standard is for assessments
-            return Finished(accounts, record)
+        if (earlier := run.assignment.earlier) is not None:
+            if earlier.rewritten:
+                return await self._rewritten(earlier, accounts, record)
+            return Finished(accounts, record)  # the standard is for assessments
         # In a thread: it computes for a quarter of a second, and other threads' text must not wait for that.
         results = await asyncio.to_thread(check_record, record, run.persona)
         return Finished(with_checks(accounts, results, demo=record.demo), record)
+
+    async def _rewritten(self, earlier: Earlier, accounts: Report, written: AssessmentRecord) -> Finished:
+        """The stored assessment with the new version in it, held against the standard as a whole. What could
+        not be written leaves it as it was.
+        """
+        whole = earlier.record
+        if not accounts.problems:
+            whole = with_new_version(whole, written, earlier.rewritten)
+        results = await asyncio.to_thread(check_record, whole, self._run.persona)
+        accounts = with_checks(version_report(accounts, earlier), results, demo=whole.demo)
+        return Finished(accounts, whole)
 
     async def _first_text(self) -> None:
         """Wait for the model's first words; raises where the plan fails before there are any."""
@@ -113,14 +133,12 @@ class Display:
 
     async def _show_section(self, spec: SectionSpec, number: int, *, first: bool) -> None:
         run, draft = self._run, self._sections.drafts[spec.key]
-        of_all = f"section {number} of {len(run.format.sections)} " if run.format.numbered else ""
-        run.put(StatusChanged(f"is writing {of_all}…"))
+        run.put(StatusChanged(f"is writing {self._place_of(spec, number)}…"))
         plan = await self._data.plan if spec.needs else None
         names = run.names(plan)
         size = self._size(draft, plan)
         if spec.title:
-            title = spec.title.format_map(names)
-            title = f"{number}. {title}" if run.format.numbered else title
+            title = self._title_of(spec, number, names)
             run.put(heading_part(title, section=spec.key, section_bytes=size, first=first))
         else:
             name = f"**{run.persona.display_name}:**"
@@ -147,6 +165,22 @@ class Display:
         if draft.problem:
             run.put(line_part(f"_{draft.problem}_", section=spec.key))
         run.put(Part("", Cut.NONE, spec.key, ends_section=True))
+
+    def _place_of(self, spec: SectionSpec, number: int) -> str:
+        """For the status line: "section 3 of 8 "; nothing where sections have no numbers."""
+        run = self._run
+        if run.assignment.earlier is not None and run.assignment.earlier.rewritten:
+            return f"section {spec.key} anew "
+        return f"section {number} of {len(run.format.sections)} " if run.format.numbered else ""
+
+    def _title_of(self, spec: SectionSpec, number: int, names: Mapping[str, str]) -> str:
+        """The heading, with its number; of a new version that of the old one."""
+        earlier = self._run.assignment.earlier
+        if earlier is not None and earlier.rewritten:
+            stored = earlier.record.section(spec.key)
+            return stored.title if stored and stored.title else f"{spec.key}. {spec.title.format_map(names)}"
+        title = spec.title.format_map(names)
+        return f"{number}. {title}" if self._run.format.numbered else title
 
     @property
     def _has_facts(self) -> bool:

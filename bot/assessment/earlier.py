@@ -39,6 +39,8 @@ class Earlier:
     budget_tokens: int = 6000
     rescored: bool = False
     """Asked is what changed since: search again for what the assessment was about, and score anew."""
+    rewritten: str = ""
+    """Key of the one section that is to be written anew (``bot.assessment.rewriting``)."""
 
     @property
     def evidence(self) -> EvidenceTable:

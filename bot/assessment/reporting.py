@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.assessment.checks.finding import Check, Severity
 from bot.assessment.checks.table import Results
+from bot.assessment.earlier import Earlier
 from bot.assessment.events import Report
 from bot.assessment.printing import Data
 from bot.assessment.standing import Standing, banners, evidence_line, nothing_retrieved
@@ -17,6 +18,7 @@ from bot.llm.port import Usage
 __all__ = ["report", "source_line", "with_checks"]
 
 SIMULATION = "Analytic simulation by an AI, not an official position. Check it before you act on it."
+UNCITED = "Also read, not cited"
 UNCITED_NAMED = 6
 """Publishers named of what was read and is not cited."""
 FAILED_NAMED = 3
@@ -61,6 +63,17 @@ def report(
         counts=dict(counts),
         banners=banners(standing, data.plan, demo_label),
         links=evidence.urls,
+    )
+
+
+def version_report(report: Report, earlier: Earlier) -> Report:
+    """The same for one section that is written anew: what the whole rests on is said of the whole."""
+    record = earlier.record
+    return replace(
+        report,
+        check_line=f"New version of section {earlier.rewritten} · as of {record.as_of:%d %b %Y %H:%M} UTC",
+        notices=tuple(line for line in report.notices if not line.startswith(UNCITED)),
+        banners=record.banners,
     )
 
 
@@ -118,7 +131,7 @@ def _uncited(standing: Standing) -> str:
         return ""
     names = ", ".join(publishers[:UNCITED_NAMED])
     more = ", and others" if len(publishers) > UNCITED_NAMED else ""
-    return f"Also read, not cited: {_counted(len(left), 'source')} ({names}{more})."
+    return f"{UNCITED}: {_counted(len(left), 'source')} ({names}{more})."
 
 
 def _counted(number: int, noun: str) -> str:

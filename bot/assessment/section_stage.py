@@ -19,6 +19,7 @@ from bot.assessment.formats import SectionSpec
 from bot.assessment.mending import mend_lines
 from bot.assessment.printing import Data
 from bot.assessment.recording import make_record
+from bot.assessment.rewriting import rewriting_instruction
 from bot.assessment.run import Run
 from bot.assessment.values import Outlook, Plan, Watch
 from bot.assessment.wording import Tables
@@ -46,6 +47,11 @@ class SectionStage:
             if spec.words
         ]
 
+    @property
+    def _rewriting(self) -> bool:
+        earlier = self._run.assignment.earlier
+        return earlier is not None and bool(earlier.rewritten)
+
     def checkpoint(self, draft: Draft) -> None:
         """Keep a draft as far as it is."""
         kept: dict[str, Any] = {
@@ -59,7 +65,10 @@ class SectionStage:
     def _draft(self, spec: SectionSpec) -> Draft:
         stored = self._run.checkpoints.get(f"section-{spec.key}")
         if stored is None:
-            return Draft(spec, complete=not spec.words)
+            draft = Draft(spec, complete=not spec.words)
+            if self._rewriting:
+                draft.hold()  # the reader has a version already: the new one is checked whole, then shown
+            return draft
         units = [Unit(Kind(kind), text) for kind, text in stored["units"]]
         draft = Draft(spec, units, complete=bool(stored["complete"]))
         if problem := str(stored.get("problem", "")):
@@ -96,7 +105,10 @@ class SectionStage:
         # From here to the call nothing is awaited: what it is shown and what it may cite are one table.
         tables, names = run.tables(None if spec.factual else plan), run.names(plan)
         instruction = prompts.section_instruction(spec, run.format, plan, run.told_names(plan))
-        if (earlier := run.assignment.earlier) is not None:
+        earlier = run.assignment.earlier
+        if earlier is not None and earlier.rewritten:
+            instruction = rewriting_instruction(instruction, earlier.record.section(spec.key))
+        elif earlier is not None:
             if run.format.compact:
                 earlier = replace(earlier, budget_tokens=min(earlier.budget_tokens, COMPACT_TOKENS))
             instruction = follow_up_instruction(
@@ -118,7 +130,7 @@ class SectionStage:
                 if not draft.on_screen:
                     draft.hold()
                     done = await repair_draft(draft, run.model, whole, tables, run.accounts)
-                    if not run.format.compact and run.assignment.earlier is None:
+                    if not run.format.compact and (earlier is None or earlier.rewritten):
                         check = functools.partial(self._check, spec.key, plan)
                         left = REPAIRS - done
                         await mend_lines(draft, check, run.model, whole, tables, run.accounts, rounds=left)
@@ -128,6 +140,8 @@ class SectionStage:
     async def _check(self, key: str, plan: Plan | None, units: Sequence[Unit]) -> Results:
         """The section's units held against the standard, beside what is drafted already."""
         drafts = {each: draft.units for each, draft in self.drafts.items() if draft.complete or each == key}
+        if (earlier := self._run.assignment.earlier) is not None:
+            drafts = {section.key: list(section.units) for section in earlier.record.sections} | drafts
         record = make_record(self._run, Data(plan or Plan(), Outlook(), Watch()), drafts | {key: units})
         # In a thread: it computes for up to thirty milliseconds, and others' text goes on meanwhile.
         return await asyncio.to_thread(check_section, record, self._run.persona, key)

@@ -118,9 +118,9 @@ def footer(
     turn_id: str,
     *,
     allowed_urls: Set[str] = frozenset(),
-    menu: dict[str, Any] | None = None,
+    menus: Sequence[dict[str, Any]] = (),
 ) -> Message:
-    """What closes the thread. Links in sources stay only where they are in ``allowed_urls``; ``menu``: what
+    """What closes the thread. Links in sources stay only where they are in ``allowed_urls``; ``menus``: what
     may be done with the answer.
     """
     blocks: list[dict[str, Any]] = []
@@ -143,8 +143,7 @@ def footer(
     blocks += [context(line) for line in report.notices[:_NOTICES]]
     if report.problems:
         blocks.append(_retry(turn_id))
-    if menu is not None:
-        blocks.append(menu)
+    blocks += menus
     if not blocks:
         blocks.append(context("End of the answer."))
     return Message(fallback(report.check_line or "End of the answer."), tuple(blocks))

@@ -114,6 +114,11 @@ class StoredTurn:
     reason: str
     """Why the last attempt ended early or the turn was parked: an error's class name, never its words."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody works on it any more, nor will."""
+        return self.state in set(Outcome)
+
 
 def stored_turn(record: Mapping[str, str], checkpoints: Mapping[str, str], text: str | None) -> StoredTurn:
     """Read a turn from its record, its checkpoints and the text of its document, as Redis returns them."""

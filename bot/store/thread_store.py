@@ -150,11 +150,18 @@ class ThreadStore:
         return max(asked)[1] if asked else None
 
     async def keep(
-        self, turn: Turn, lease: Lease, record: AssessmentRecord, *, answer: str = "", given_ts: str = ""
+        self,
+        turn: Turn,
+        lease: Lease,
+        record: AssessmentRecord,
+        *,
+        goes_on: bool = False,
+        answer: str = "",
+        given_ts: str = "",
     ) -> None:
-        """Keep what a turn gave: the assessment as data, and of a follow-up (``answer``) its words too. A
-        follow-up gives back the assessment it went on from, with the sources it has added; one that another
-        app gave (``given_ts``: to the question with this ts) is kept here from now on, too.
+        """Keep what a turn gave: an assessment as data; or, where it ``goes_on`` from one, that one with what
+        the turn has added to it or changed, and the words of its ``answer``. One that another app gave
+        (``given_ts``: to the question with this ts) is kept here from now on, too.
 
         Raises ``FencedError`` as ``begin``: what was forgotten meanwhile does not come back.
         """
@@ -163,7 +170,7 @@ class ThreadStore:
         given: dict[str, Any] = {"message_ts": turn.message_ts}
         exchange = asdict(Exchange(turn.turn_id, turn.message_ts, turn.persona, turn.question, answer))
         with translated(f"keep what turn {turn.turn_id} gave"):
-            if answer:
+            if goes_on:
                 stored = await self._redis.hget(keys.assessments, record.turn_id)
                 before = self._opened(stored) if stored else None
                 if before is None and not given_ts:
@@ -179,7 +186,7 @@ class ThreadStore:
             )
             if not owned:
                 raise FencedError(f"turn {turn.turn_id} is another run’s, or its thread was forgotten")
-            if not answer:
+            if not goes_on:
                 await self._file(turn, address)
 
     async def _file(self, turn: Turn, address: str) -> None:

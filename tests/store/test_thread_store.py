@@ -122,7 +122,7 @@ async def test_what_was_forgotten_meanwhile_does_not_come_back(
         await threads.keep(turn, lease, record)
     with pytest.raises(FencedError):
         await threads.begin(turn, lease)
-    await threads.keep(turn, lease, record, answer="It stays likely.")
+    await threads.keep(turn, lease, record, goes_on=True, answer="It stays likely.")
     assert await kept(redis, namespace, address) == []
 
 
