@@ -45,6 +45,8 @@ class Question:
     quoted: tuple[Quoted, ...] = ()
     horizon_months: int = 0
     """How far the answer shall look ahead, where the person chose that; 0: as the question asks."""
+    language: str = ""
+    """Code of the language (``bot.assessment.languages``) the person wants the answer in; empty: English."""
 
     @property
     def length(self) -> int:

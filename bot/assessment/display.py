@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.assessment.assessment_record import AssessmentRecord
@@ -15,6 +16,7 @@ from bot.assessment.drafting import Draft
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Cut, Finished, Part, Report, StatusChanged
 from bot.assessment.formats import SectionSpec
+from bot.assessment.languages import language_notice
 from bot.assessment.premise import HYPOTHETICAL, contradiction_units, premise_units
 from bot.assessment.printing import Data, closing_lines, epigraph_lines, print_block, source_call
 from bot.assessment.recording import make_record
@@ -91,6 +93,8 @@ class Display:
             demo_label=run.settings.demo_label,
             model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
         )
+        if run.language is not None:
+            accounts = replace(accounts, notices=(*accounts.notices, language_notice(run.language)))
         record = make_record(
             run,
             data,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from bot.assessment.languages import LANGUAGES
 from bot.assessment.references import Review
 from bot.assessment.rewording import keeping_case, rewordings
 
@@ -135,7 +136,13 @@ _STEMS = (
 
 
 def reword_likelihoods(text: str, review: Review) -> str:
-    """A likelihood word of the model's own becomes a plain "may" or "plausible"."""
+    """A likelihood word of the model's own becomes a plain "may" or "plausible", or the like in the language
+    that is written.
+    """
+    language = LANGUAGES.get(review.tables.language)
+    for pattern, replacement in language.likelihoods if language else ():
+        text, found = pattern.subn(keeping_case(replacement), text)
+        review.counts["likelihood_word"] += found
     lowered = text.lower()
     if not any(stem in lowered for stem in _STEMS):
         return text

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from bot.assessment import demo
 from bot.assessment.formats import Format, SectionSpec
+from bot.assessment.languages import Language, instruction_in
 from bot.assessment.values import Plan
 from bot.evidence.table import EvidenceTable
 from personas.persona import Persona
@@ -84,11 +85,12 @@ def context_text(
     as_of: datetime,
     *,
     horizon_months: int = 0,
+    language: Language | None = None,
     model_cutoff: date | None = None,
 ) -> str:
-    """The part of the prefix that belongs to the question: dates, material, state of the evidence, and how
-    far to look ahead where the person chose that (0: they did not). ``model_cutoff``: where the model's
-    training data ends, if that is known.
+    """The part of the prefix that belongs to the question: dates, material, state of the evidence, and what
+    the person chose: how far to look ahead (0: they did not), in what language (``None``: English).
+    ``model_cutoff``: where the model's training data ends, if that is known.
     """
     if format_.compact:
         return demo.context_text(evidence, as_of)
@@ -111,6 +113,8 @@ def context_text(
         lines.append(
             f"Look {horizon_months} {unit} ahead: judgments, forecasts, what to watch lie within that time."
         )
+    if language is not None:
+        lines.append(instruction_in(language))
     return "\n\n".join(lines)
 
 

@@ -26,6 +26,8 @@ class Tables:
     """Glossary: term id to native text."""
     material: str = ""
     """Folded text of all sources: what numbers and quotations are held against."""
+    language: str = ""
+    """Code of the language that is written; empty: English."""
     percentages: frozenset[str] = field(init=False, repr=False)
     """The percentages that the material states."""
 

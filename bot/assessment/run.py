@@ -18,6 +18,7 @@ from bot.assessment.drafting import Accounts, UnusableDraftError
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Checkpointed, Event, Part
 from bot.assessment.formats import Format
+from bot.assessment.languages import LANGUAGES
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.open_answers import OPEN_ANSWERS, OpenAnswer, OpenAnswers
 from bot.assessment.printing import source_call
@@ -140,6 +141,9 @@ class Run:
         self.transcript = Transcript()
         """What is put out for readers."""
         self.card_tells_search = False
+        asked = LANGUAGES.get(assignment.question.language)
+        self.language = None if self.format.compact else asked
+        """What prose is written in; ``None``: English, all that a small model can write."""
         self.title = headline(_read_question(self.evidence))
         self._system = prompts.system_text(self.persona, self.format, settings.organisation)
         self._context = ""
@@ -178,6 +182,7 @@ class Run:
             self.format,
             self.assignment.as_of,
             horizon_months=self.assignment.question.horizon_months,
+            language=self.language,
             model_cutoff=self.settings.model_cutoff,
         )
         self._tell_late()
@@ -225,7 +230,8 @@ class Run:
         """
         judgments = {judgment.id: judgment for judgment in plan.judgments} if plan else {}
         terms = {term.id: term.native for term in (persona or self.persona).glossary}
-        return Tables(self.evidence, judgments, terms, self._material)
+        language = self.language.code if self.language else ""
+        return Tables(self.evidence, judgments, terms, self._material, language)
 
     def names(self, plan: Plan | None) -> Mapping[str, str]:
         """The names that templates use."""

@@ -130,7 +130,9 @@ class SectionStage:
                 if not draft.on_screen:
                     draft.hold()
                     done = await repair_draft(draft, run.model, whole, tables, run.accounts)
-                    if not run.format.compact and (earlier is None or earlier.rewritten):
+                    # The rules of a line are about English words.
+                    in_english = run.language is None and not run.format.compact
+                    if in_english and (earlier is None or earlier.rewritten):
                         check = functools.partial(self._check, spec.key, plan)
                         left = REPAIRS - done
                         await mend_lines(draft, check, run.model, whole, tables, run.accounts, rounds=left)

@@ -116,7 +116,7 @@ def _drop_noise(text: str, review: Review) -> str | None:
     if len(words) >= REPETITIVE_WORDS and different < DISTINCT_SHARE * len(words):
         review.counts["repetitive"] += 1
         return None
-    foreign = sum(word in _FOREIGN_WORDS for word in words)
+    foreign = 0 if review.tables.language else sum(word in _FOREIGN_WORDS for word in words)
     if foreign >= FOREIGN_WORDS and foreign > sum(word in _ENGLISH_WORDS for word in words):
         review.counts["other_language"] += 1
         return None
