@@ -9,7 +9,7 @@ from personas.desk import Desk
 from personas.persona import Persona
 from personas.wording import CODE, folded, normalised
 
-__all__ = ["MOST_COMPARED", "Comparison", "parse_comparison"]
+__all__ = ["MOST_COMPARED", "Comparison", "named_several", "parse_comparison"]
 
 MOST_COMPARED = 6
 """Personas of one comparison: as many as one form may ask."""
@@ -46,6 +46,16 @@ def parse_comparison(text: str, desk: Desk) -> Comparison:
             found = dict.fromkeys(persona for persona in named if persona is not None)
             return Comparison(tuple(found), after.strip())
     return Comparison(tuple(dict.fromkeys(personas)), text[end:].strip())
+
+
+def named_several(text: str, desk: Desk) -> Comparison | None:
+    """Two or more who are named by their codes at the beginning of a mention, or after the word "compare";
+    ``None`` for a question to one.
+    """
+    asked = re.sub(r"^\s*compare\b[\s:,]*", "", text, flags=re.IGNORECASE)
+    comparison = parse_comparison(asked, desk)
+    by_code = len(_coded(folded(normalised(asked)), desk)[0]) > 1
+    return comparison if len(comparison.personas) > 1 and (by_code or asked != text) else None
 
 
 def _coded(words: str, desk: Desk) -> tuple[list[Persona], int]:

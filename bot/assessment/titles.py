@@ -82,17 +82,30 @@ _QUESTION = re.compile(
 )
 
 
+_ADDRESS = re.compile(r"https?://(?:www\.)?([^\s/?#]+)\S*")
+
+
 def headline(question: Question) -> str:
-    """The user's first line or sentence, at most twelve words, without markup or mentions."""
+    """The user's first line or sentence, at most twelve words, without markup or mentions; where there is
+    nothing but an address, whose page it is.
+    """
     text = question.text or (question.quoted[0].text if question.quoted else "")
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    plain = re.sub(r"https?://\S+|[<>*_~`#@|{}\[\]\\]", " ", first_line)
-    plain = re.sub(r"[\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", plain)
-    sentences = split_sentences(" ".join(plain.split()))
+    lines = (_plain(line) for line in text.splitlines())
+    first_line = next((line for line in lines if any(map(str.isalnum, line))), "")
+    address = _ADDRESS.search(text)
+    if not first_line and address is not None:
+        return f"A page of {_plain(address[1])}"
+    sentences = split_sentences(first_line)
     words = (sentences[0] if sentences else "").split()
     if len(words) > HEADLINE_WORDS:
         return " ".join(words[:HEADLINE_WORDS]).rstrip(",;:—–-") + " …"
     return " ".join(words).rstrip(".!,;: ")
+
+
+def _plain(line: str) -> str:
+    plain = re.sub(r"[<>*_~`#@|{}\[\]\\]", " ", _ADDRESS.sub(" ", line))
+    plain = re.sub(r"[\u0000-\u001f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", plain)
+    return " ".join(plain.split())
 
 
 def event_name(title: str) -> str:

@@ -19,6 +19,8 @@ from tests.support.seed_script import QUESTION
         ("*Bold* <@U1> `code` https://evil.example/x truce", "Bold U1 code truce"),
         ("\u202eTruce\u200b now", "Truce now"),
         ("\n\n  A truce.\nMore", "A truce"),
+        ("https://www.example.com/a?b\n— — —\nWhat of it?", "What of it?"),
+        ("<https://www.example.com/a?b>", "A page of example.com"),
     ],
 )
 def test_the_headline_is_the_first_line_or_sentence(question: str, title: str | None) -> None:

@@ -56,6 +56,18 @@ async def test_a_mention_becomes_a_turn_with_all_that_an_answer_needs(
     assert sandbox.ephemerals == []
 
 
+async def test_colleagues_in_a_question_have_their_names(front: tuple[Reception, Sandbox]) -> None:
+    """Slack gives ids; our own bots are asked by themselves."""
+    reception, _ = front
+    text = "CN-01 @U0AGENTS What do @U0KIM and @U0NOBODY mean, @U0KIM?"
+    await answer_mention(replace(MENTION, text=text), reception)
+    turn = await reception.store.turn(TURN_ID)
+    assert turn is not None
+    assert " ".join(turn.question.text.split()) == (
+        "What do Kim Ostrowski and a colleague mean, Kim Ostrowski?"
+    )
+
+
 async def test_the_same_mention_again_is_the_same_turn(front: tuple[Reception, Sandbox]) -> None:
     """One turn waits in the thread, however often the message comes."""
     reception, _ = front

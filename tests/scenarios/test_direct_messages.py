@@ -55,6 +55,16 @@ async def test_who_names_nobody_chooses(valkey: RealValkey) -> None:
         assert "Japan" in words_of(desk.of_kind(ts, "card")[0])
 
 
+async def test_a_greeting_there_gets_help_and_no_choice(valkey: RealValkey) -> None:
+    """Nobody means an assessment of "hi"."""
+    async with open_desk(valkey, workspace=workspace()) as desk:
+        ts = await write(desk, "Hi! :wave:")
+        (told,) = await desk.until(desk.whispers)
+        await desk.idle()
+        assert "How to ask the desk" in words_of(told)
+        assert desk.replies(ts) == []
+
+
 async def test_our_own_words_there_ask_nothing(valkey: RealValkey) -> None:
     """No answer to an answer."""
     async with open_desk(valkey, workspace=workspace()) as desk:

@@ -26,6 +26,9 @@ async def deliver_again(desk: OpenDesk, ts: str) -> None:
         pytest.param("CN-01", "Write your question after the name", id="no question"),
         pytest.param("CN-01 brief", "Write your question after the name", id="no question, brief"),
         pytest.param("CN-01 " + "why " * 1500, "4,000", id="over-long"),
+        pytest.param("CN-01 thanks! 🙏", "Write your question after the name", id="a courtesy"),
+        pytest.param("help", "How to ask the desk", id="help"),
+        pytest.param("CN-01 US-01 who?", "/assess compare CN-01 US-01 who?", id="two at once"),
     ],
 )
 @pytest.mark.parametrize("in_thread", [False, True], ids=["channel", "thread"])
@@ -51,7 +54,7 @@ async def test_what_is_missing_is_said_once_and_privately(
 async def test_the_desk_is_listed_with_how_to_ask(valkey: RealValkey) -> None:
     """Whoever asks nobody learns who is there and what to type."""
     async with open_desk(valkey) as desk:
-        await desk.ask("hello there")
+        await desk.ask("what now?")
         await desk.until(desk.whispers)
         words = words_of(desk.whispers()[0])
         for code in ("CN-01", "US-01", "RU-01", "IN-01", "JP-01"):

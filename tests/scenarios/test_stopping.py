@@ -66,6 +66,19 @@ async def test_a_stop_ends_the_calls_and_the_message(valkey: RealValkey, by: str
         assert desk.sandbox.workspace.pings == []
 
 
+async def test_a_stop_may_be_written_into_the_thread(valkey: RealValkey) -> None:
+    """Of all that people write there it alone does not wait for the answer's end."""
+    async with open_desk(valkey, script=dripping("2", "3")) as desk:
+        ts = await being_written(desk)
+        await desk.ask("Stop!", user="kim", thread_ts=ts)
+        assert await model_is_quiet(desk) < STOP_SECONDS
+        await desk.answered(ts)
+        assert "Stopped" in words_of(desk.of_kind(ts, "footer")[0])
+        await desk.idle()
+        assert desk.sandbox.ephemerals == []
+        assert len(desk.of_kind(ts, "card")) == 1
+
+
 async def test_a_stopped_question_can_be_tried_again(valkey: RealValkey) -> None:
     """The button below "Stopped" answers in full, once, however often it is pressed."""
     async with open_desk(valkey, script=dripping("2")) as desk:
