@@ -108,10 +108,10 @@ def instruction_in(language: Language) -> str:
     """What every call of an answer is told."""
     return (
         f"Write in {language.name} ({language.native}) whatever is prose: sentences, bullets, labels, titles "
-        "of lettered parts, and the texts inside JSON. Ids, JSON keys and words chosen from a list stay as they "
-        "are; counterparty, stance, question_does, question_or and forecasts stay English, because they are "
-        f"printed inside English sentences. The rules of the house hold in {language.name} as well: no words "
-        "of likelihood, no percentages of an outcome, no degrees of confidence."
+        "of lettered parts, and the texts inside JSON. Ids, JSON keys and words chosen from a list stay as "
+        "they are; counterparty, stance, question_does, question_or and forecasts stay English, because they "
+        f"are printed inside English sentences. The rules of the house hold in {language.name} as well: no "
+        "words of likelihood, no percentages of an outcome, no degrees of confidence."
     )
 
 
