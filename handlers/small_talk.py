@@ -39,8 +39,8 @@ _WORDS: Final = {
     "morning; hallo; guten morgen; bonjour; salut; hola; buenos dias; ciao; привет; 你好; こんにちは; "
     "नमस्ते; مرحبا; please; thanks; thank you; thank you very much; many thanks; thanks a lot; thx; ty; "
     "thanks so much; cheers; danke; vielen dank; merci; gracias; grazie; спасибо; 谢谢; ありがとう; "
-    "धन्यवाद; شكرا; ok; okay; great; ok great; great thanks; perfect; nice; cool; got it; noted; test; testing; "
-    "ping; are you there",
+    "धन्यवाद; شكرا; ok; okay; great; ok great; great thanks; perfect; nice; cool; got it; noted; test; "
+    "testing; ping; are you there",
 }
 """Phrases of the kinds, as ``small_talk`` folds them, with semicolons."""
 _MEANING: Final = {phrase.strip(): kind for kind, text in _WORDS.items() for phrase in text.split(";")}
