@@ -40,14 +40,17 @@ from bot.slack import cards
 from bot.slack.admission_notices import position_line
 from bot.slack.answer_controls import with_forgetting, with_thumbs
 from bot.slack.api import SlackApi
+from bot.slack.comparison_messages import COMPARED, sender_of, with_each_assessment, with_table
 from bot.slack.errors import SlackGoneError, StoppedByUserError
 from bot.slack.export_notices import export_menu
 from bot.slack.rewriting_notices import rewriting_menu
-from bot.slack.thread_search import Sender, ThreadPlace
+from bot.slack.thread_search import ThreadPlace
 from bot.slack.thread_writer import ThreadWriter
 from bot.store.stored_turns import Outcome
 from bot.store.turn_store import TurnStore
-from personas.desk import Desk
+from bot.turns import Turn
+from personas.desk import BRIEF, Desk
+from personas.enumeration import enumerated
 from personas.persona import Persona
 
 __all__ = ["RECORD_CHECKPOINT", "Answering"]
@@ -95,6 +98,13 @@ class Answering:
             await self.admission.release(turn, forgive=outcome is Outcome.FAILED)
             return outcome
 
+    def compared(self, turn: Turn) -> tuple[Persona, ...]:
+        """Whose views the turn compares. Raises ``LookupError`` where one of them has left the desk."""
+        found = {code: self.desk.by_code(code) for code in turn.compared}
+        if absent := [code for code, persona in found.items() if persona is None]:
+            raise LookupError(f"personas {absent} are not on this desk")
+        return tuple(persona for persona in found.values() if persona is not None)
+
     async def _charge(self, run: TurnRun) -> None:
         """Charge what this run used, whatever became of it; its fence names it, so nothing counts twice."""
         for model, usage in self.meter.take(run.turn.turn_id).items():
@@ -136,13 +146,14 @@ class _Answer:
             self.as_of,
             self.context.earlier,
             self.context.rests_on,
+            answering.compared(turn),
         )
         self.shown = answering.engine.first_card(self.assignment)
         self.writer = ThreadWriter(
             answering.api,
             answering.store.journal(run.lease),
             ThreadPlace(turn.team_id, turn.channel, turn.thread_ts, turn.user_id, turn.user_team_id),
-            Sender(persona.display_name, persona.icon_emoji),
+            sender_of(turn, persona),
             turn.turn_id,
             limits=answering.api.limits,
             delivered=run.stored.delivery,
@@ -150,18 +161,19 @@ class _Answer:
 
     def card(self, *, running: bool = False, check_line: str = "") -> cards.Message:
         """The card as it should look now: with a stop button, or once it has ended with one that forgets."""
-        turn_id = self.run.turn.turn_id
+        turn = self.run.turn
         shown = cards.card(
-            persona_name=self.persona.display_name,
+            persona_name=enumerated(turn.compared) or self.persona.display_name,
             headline=self.headline,
             format_name=self.format.name,
             as_of=self.as_of,
             bottom_line=self.shown.bottom_line,
             banners=self.shown.banners,
             check_line=check_line or self.shown.evidence_line,
-            stop_turn_id=turn_id if running else None,
+            stop_turn_id=turn.turn_id if running else None,
         )
-        return shown if running else with_forgetting(shown, turn_id)
+        shown = with_table(shown, self.shown.table, self.shown.legend)
+        return shown if running else with_forgetting(shown, turn.turn_id)
 
     async def post_card(self) -> str:
         """The card with its stop button, in the order of the channel's questions."""
@@ -239,7 +251,9 @@ class _Answer:
         if report is None or record is None:
             raise RuntimeError("the engine ended without its last event")
         footer = cards.footer(report, run.turn.turn_id, allowed_urls=report.links, menus=self._menus(record))
-        footer = with_thumbs(footer, run.turn.turn_id, run.turn.persona)
+        if run.turn.compared:
+            footer = with_each_assessment(footer, run.turn, brief=run.turn.format == BRIEF)
+        footer = with_thumbs(footer, run.turn.turn_id, COMPARED if run.turn.compared else run.turn.persona)
         delivered = await self.writer.finish(footer)
         self.shown = replace(self.shown, banners=report.banners)
         await self.writer.update_card(self.card(check_line=report.check_line))

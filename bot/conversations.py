@@ -11,7 +11,7 @@ import structlog
 from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.changes import asks_what_changed
 from bot.assessment.earlier import Earlier, Talk
-from bot.assessment.formats import CHANGES, FOLLOW_UP, IN_DEPTH, Format
+from bot.assessment.formats import CHANGES, COMPARISON, FOLLOW_UP, IN_DEPTH, Format
 from bot.assessment.rewriting import only_section
 from bot.desk_threads import DeskThreads
 from bot.slack.errors import SlackError
@@ -20,6 +20,7 @@ from bot.store.stored_turns import Lease
 from bot.store.thread_store import address_of
 from bot.threads import Said, ThreadMemory
 from bot.turns import Question, Quoted, Turn
+from personas.enumeration import enumerated
 from personas.persona import Persona
 
 __all__ = ["Context", "Conversations"]
@@ -39,20 +40,19 @@ class Context:
     question: Question
     earlier: Earlier | None = None
     """What it follows up on; ``None``: it gets an assessment of its own."""
+    rests_on: AssessmentRecord | None = None
+    """Whose evidence is all there is: nothing is searched. Of a comparison asked again also its views."""
 
     def format(self, turn: Turn, formats: Callable[[str], Format]) -> Format:
         """The format of the answer; ``formats`` gives those of a key."""
         earlier = self.earlier
+        if turn.compared:
+            return formats(COMPARISON.key)
         if earlier is None:
             return formats(turn.format)
         if earlier.rewritten:
             return only_section(formats(earlier.record.format), earlier.rewritten)
         return formats(CHANGES.key if earlier.rescored else FOLLOW_UP.key)
-
-    @property
-    def rests_on(self) -> AssessmentRecord | None:
-        """An assessment whose evidence is all there is: nothing is searched for a section written anew."""
-        return self.earlier.record if self.earlier and self.earlier.rewritten else None
 
     def as_of(self, turn: Turn) -> datetime:
         """The time the answer is of: of a section that is written anew that of its assessment."""
@@ -72,12 +72,15 @@ class Conversations:
 
     async def begin(self, turn: Turn, lease: Lease, persona: Persona) -> Context:
         """What the thread adds to a turn that is about to be answered. Raises ``StoreError``."""
-        memory = (await self._threads.begin(turn, lease)).before(turn.message_ts)
+        whole = await self._threads.begin(turn, lease)
+        if turn.rests_on and (record := whole.usable(turn.rests_on)) is not None:
+            return Context(record.question, rests_on=record)
+        memory = whole.before(turn.message_ts)
         if turn.rewrites is not None:
             stored = memory.assessment_of(turn.rewrites.turn_id)
             if stored is None:
                 raise LookupError(f"the assessment of {turn.rewrites.turn_id} is no longer kept")
-            return Context(stored.question, Earlier(stored, rewritten=turn.rewrites.section))
+            return Context(stored.question, Earlier(stored, rewritten=turn.rewrites.section), stored)
         if not turn.in_conversation:
             return Context(turn.question)
         record = memory.assessment_for(persona.code)
@@ -90,6 +93,7 @@ class Conversations:
             for each in memory.exchanges
             if each.answer and each.turn_id != turn.turn_id
         )
+        since = (*(_told(other) for other in memory.comparisons if other is not record), *since)
         rescored = asks_what_changed(turn.question.text) and bool(record.plan.judgments)
         return Context(turn.question, Earlier(record, since, self._context_tokens, rescored))
 
@@ -149,3 +153,9 @@ class Conversations:
                 break
             names[author] = person.name or names[author]
         return names
+
+
+def _told(record: AssessmentRecord) -> Talk:
+    """A comparison as something that was said in the thread."""
+    text = "\n\n".join(section.text for section in record.sections)
+    return Talk(f"{enumerated(record.compared)}, compared", record.question.text, text)

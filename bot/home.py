@@ -22,6 +22,7 @@ from bot.store.stored_turns import StoredTurn
 from bot.store.turn_store import TurnStore
 from bot.turns import TeamId, Turn, UserId
 from personas.desk import Desk
+from personas.enumeration import enumerated
 
 __all__ = ["HomeTab"]
 
@@ -65,7 +66,7 @@ class HomeTab:
         turn = stored.turn
         when = datetime.fromtimestamp(turn.asked_at, UTC).astimezone(ZoneInfo(zone))
         return AskedTurn(
-            persona=turn.persona,
+            persona=enumerated(turn.asked),
             title=f"{_anew(turn)}{headline(turn.question)}",
             when=f"{when.day} {when:%b}, {when:%H:%M}",
             progress=_progress(stored),

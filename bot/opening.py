@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.admission import Admission
-from bot.assessment.formats import Format
+from bot.assessment.formats import COMPARISON, Format
 from bot.deliveries import CARD_NUMBER, Delivery, SentMessage
 from bot.jobs import Queue, TurnRun
 from bot.slack import asking_notices
@@ -85,12 +85,12 @@ class ThreadOpening:
         turn, delivery = run.turn, run.stored.delivery
         if delivery.card_ts is not None:
             return delivery.card_ts
-        persona = self.desk.by_code(turn.persona)
-        if persona is None:
-            raise LookupError(f"persona {turn.persona} is not on this desk")
+        asked = [persona for code in turn.asked if (persona := self.desk.by_code(code)) is not None]
+        if len(asked) != len(turn.asked):
+            raise LookupError(f"one of {turn.asked} is not on this desk")
         journal = self.store.journal(run.lease)
         await journal.record(messages=(SentMessage(CARD_NUMBER, "post", None, 0, 0, "unknown"),))
-        format_name = self.formats(turn.format).name
+        format_name = self.formats(COMPARISON.key if turn.compared else turn.format).name
         ts = await post_once(
             self.api,
             ThreadPlace(
@@ -103,7 +103,7 @@ class ThreadOpening:
             ),
             opening.turn_id,
             QUESTION,
-            asking_notices.question_message(turn.user_id, persona, format_name, turn.question),
+            asking_notices.question_message(turn.user_id, asked, format_name, turn.question),
             limits=self.api.limits,
             look_first=delivery != Delivery(),
         )

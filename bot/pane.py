@@ -18,6 +18,7 @@ from bot.slack.ways_in import Prompt, WaysIn
 from bot.store.errors import StoreError
 from bot.turns import Turn
 from personas.desk import Desk
+from personas.enumeration import enumerated
 from personas.persona import Persona
 
 __all__ = ["AgentPane"]
@@ -64,7 +65,7 @@ class AgentPane:
         """Call the session of a direct message by its first question."""
         if not (self.declared and turn.channel.startswith("D") and turn.message_ts == turn.thread_ts):
             return
-        title = safe_plain(f"{turn.persona}: {headline(turn.question)}").text
+        title = safe_plain(f"{enumerated(turn.asked)}: {headline(turn.question)}").text
         try:
             await self.ways_in.set_title(turn.channel, turn.thread_ts, title)
         except (SlackError, StoreError) as error:

@@ -23,6 +23,7 @@ from bot.slack import asking_notices
 from bot.slack.admission_notices import refusal_notice
 from bot.slack.api import SlackApi
 from bot.slack.cards import Message, Notice
+from bot.slack.comparison_messages import sender_of
 from bot.slack.errors import SlackError
 from bot.slack.export_notices import too_old_notice
 from bot.slack.forms import FormPreset, assess_form
@@ -203,7 +204,8 @@ class Reception:
     def _give_receipt(self, turn: Turn) -> None:
         persona = self.desk.by_code(turn.persona)
         if persona is not None:
-            self.receipts.announce(turn, username=persona.display_name, icon_emoji=persona.icon_emoji)
+            sender = sender_of(turn, persona)
+            self.receipts.announce(turn, username=sender.username, icon_emoji=sender.icon_emoji)
 
     async def ask_anew(self, turn_id: str, *, user_id: str) -> bool:
         """Ask a stored question once more, as a turn of its own; False where it is forgotten.
@@ -214,7 +216,22 @@ class Reception:
         if turn is None:
             return False
         again = turn_id_for(turn.app_id, turn.team_id, turn.channel, f"{turn.message_ts}/{turn_id}")
-        await self.take(replace(turn, turn_id=again, asked_at=time.time()), pressed_by=user_id)
+        asked = replace(turn, turn_id=again, asked_at=time.time())
+        if turn.compared:  # the views that were there are not asked for twice
+            asked = replace(asked, rests_on=turn_id)
+        await self.take(asked, pressed_by=user_id)
+        return True
+
+    async def ask_one(self, turn_id: str, persona: str, *, user_id: str) -> bool:
+        """Ask one of those whose views a turn compared for an assessment on the same evidence; False where
+        the turn is forgotten. A second press asks nothing more.
+        """
+        turn = await self.store.turn(turn_id)
+        if turn is None or persona not in turn.compared:
+            return False
+        one = turn_id_for(turn.app_id, turn.team_id, turn.channel, f"{turn_id}/{persona}")
+        asked = replace(turn, turn_id=one, persona=persona, compared=(), rests_on=turn_id)
+        await self.take(replace(asked, asked_at=time.time()), pressed_by=user_id)
         return True
 
     async def offer(self, turn: Turn) -> str:

@@ -74,10 +74,24 @@ class ThreadMemory:
         )
 
     def assessment_for(self, persona: str) -> AssessmentRecord | None:
-        """The one a follow-up to this persona goes on from: its own newest, else the newest of all."""
-        own = [given.record for given in self.assessments if given.record.persona == persona]
-        every = own or [given.record for given in self.assessments]
-        return every[-1] if every else None
+        """The one a follow-up to this persona goes on from: its own newest, else the newest comparison it is
+        in, else the newest of all.
+        """
+        every = [given.record for given in self.assessments]
+        own = [record for record in every if record.persona == persona and not record.compared]
+        compared = [record for record in every if persona in record.compared]
+        found = own or compared or every
+        return found[-1] if found else None
+
+    @property
+    def comparisons(self) -> tuple[AssessmentRecord, ...]:
+        """What was compared in the thread."""
+        return tuple(given.record for given in self.assessments if given.record.compared)
+
+    def usable(self, turn_id: str) -> AssessmentRecord | None:
+        """What that turn gave, where the words that it was asked with are still there."""
+        record = self.assessment_of(turn_id)
+        return record if record is not None and all(source.text for source in record.sources) else None
 
     def assessment_of(self, turn_id: str) -> AssessmentRecord | None:
         """The one that a turn gave."""

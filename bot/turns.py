@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NewType
 
@@ -113,6 +114,17 @@ class Turn:
     """A person mentioned the persona in a thread: what stands in it belongs to the question."""
     rewrites: Rewriting | None = None
     """Not the question is answered, but a section of its answer written anew."""
+    compared: tuple[str, ...] = ()
+    """Codes of those whose views are compared, ``persona`` the first of them; ``format`` is then that of the
+    assessments which each of them can be asked for afterwards.
+    """
+    rests_on: str = ""
+    """Id of a turn of this thread whose evidence the answer has."""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Codes of all who are asked."""
+        return self.compared or (self.persona,)
 
     def opened(self, channel: str, thread_ts: str, message_ts: str) -> Turn:
         """The turn that answers, once this one's question stands in a thread."""
@@ -143,6 +155,7 @@ class Turn:
                 "question": Question(**{**question, "quoted": quoted}),
                 "opening": None if opening is None else Opening(**opening),
                 "rewrites": None if rewrites is None else Rewriting(**rewrites),
+                "compared": tuple(data.get("compared", ())),
             }
         )
 
@@ -169,9 +182,16 @@ class Asker:
 
 
 def unopened_turn(
-    asker: Asker, *, key: str, persona: str, format_: str, question: Question, opening: Opening | None = None
+    asker: Asker,
+    *,
+    key: str,
+    personas: Sequence[str],
+    format_: str,
+    question: Question,
+    opening: Opening | None = None,
 ) -> Turn:
     """A question that still needs its thread, asked now; ``opening`` says where, its ``turn_id`` is set here.
+    Of several ``personas`` (codes) the views are compared; of a draft there is none yet.
 
     ``key`` names the asking (a command's trigger, a form and a persona): the same again is the same turn.
     """
@@ -186,7 +206,8 @@ def unopened_turn(
         message_ts=turn_id,
         user_id=asker.user_id,
         user_team_id=asker.team_id,
-        persona=persona,
+        persona=personas[0] if personas else "",
+        compared=tuple(personas) if len(personas) > 1 else (),
         format=format_,
         question=question,
         asked_at=time.time(),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bot.exporting import Wish
 from bot.reception import Reception
 from bot.slack import cards, export_notices
+from bot.slack.comparison_messages import wanted_assessment
 from handlers.parsing import Action, StopPressed
 
 __all__ = [
+    "ask_each",
     "ask_edited",
     "ask_once_more",
     "export_assessment",
@@ -44,6 +46,12 @@ async def ask_edited(action: Action, reception: Reception) -> None:
     await say_if_forgotten(
         await reception.ask_offered(action.value, user_id=action.user_id), action, reception
     )
+
+
+async def ask_each(action: Action, reception: Reception) -> None:
+    """A button of a comparison, “Full assessment CN-01”."""
+    turn_id, code = wanted_assessment(action.value)
+    await say_if_forgotten(await reception.ask_one(turn_id, code, user_id=action.user_id), action, reception)
 
 
 async def export_assessment(action: Action, reception: Reception) -> None:

@@ -37,8 +37,8 @@ async def run_command(command: Command, reception: Reception) -> cards.Notice | 
     address = reception.desk.address(command.text, bound=reception.bound)
     if address.persona is None or not address.text.strip():
         return await _form(command, _preset(command, address), reception)
-    turn = _turn(command, address.persona.code, address.format, address.text, reception)
-    return next((notice for _, notice in await reception.ask([turn])), None)
+    turn = _turn(command, (address.persona.code,), address.format, address.text, reception)
+    return await _ask(turn, reception)
 
 
 async def _forget(command: Command, reception: Reception) -> cards.Notice:
@@ -56,7 +56,7 @@ async def _forget(command: Command, reception: Reception) -> cards.Notice:
 
 
 async def _compare(command: Command, reception: Reception) -> cards.Notice | None:
-    """Put one question to several; the form, where it is not clear to whom or what."""
+    """Compare the views of several on one question; the form, where it is not clear to whom or what."""
     comparison = parse_comparison(command.text, reception.desk)
     codes = tuple(persona.code for persona in comparison.personas)
     if not comparison.is_complete:
@@ -68,11 +68,7 @@ async def _compare(command: Command, reception: Reception) -> cards.Notice | Non
             response_url=command.response_url,
         )
         return await _form(command, preset, reception)
-    turns = [_turn(command, code, IN_DEPTH, comparison.question, reception) for code in codes]
-    refused = await reception.ask(turns)
-    if refused:
-        return refused[0][1]
-    return asking_notices.compare_notice()
+    return await _ask(_turn(command, codes, IN_DEPTH, comparison.question, reception), reception)
 
 
 async def _form(command: Command, preset: FormPreset, reception: Reception) -> cards.Notice | None:
@@ -85,11 +81,16 @@ def _asker(command: Command, reception: Reception) -> Asker:
     return Asker(reception.app_id, command.team_id, command.channel, command.user_id)
 
 
-def _turn(command: Command, code: str, format_: str, text: str, reception: Reception) -> Turn:
+async def _ask(turn: Turn, reception: Reception) -> cards.Notice | None:
+    """What to tell the person where the question is not taken."""
+    return next((notice for _, notice in await reception.ask([turn])), None)
+
+
+def _turn(command: Command, codes: tuple[str, ...], format_: str, text: str, reception: Reception) -> Turn:
     return unopened_turn(
         _asker(command, reception),
-        key=f"{command.trigger_id}/{code}",
-        persona=code,
+        key=command.trigger_id,
+        personas=codes,
         format_=format_,
         question=Question(text),
         opening=Opening(response_url=command.response_url),

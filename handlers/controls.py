@@ -8,6 +8,7 @@ import orjson
 
 from bot.reception import Reception
 from bot.slack import answer_controls, asking_notices
+from bot.slack.comparison_messages import COMPARED
 from bot.slack.errors import SlackError
 from bot.store.feedback_store import Opinion
 from bot.store.thread_store import address_of
@@ -31,7 +32,8 @@ async def press_thumb(action: Action, reception: Reception) -> None:
     """Keep the press, then ask why: who closes the form has still been counted."""
     thumb, _, rest = action.value.partition(" ")
     persona, _, turn_id = rest.partition(" ")
-    if thumb not in {"up", "down"} or reception.desk.by_code(persona) is None or not turn_id:
+    known = persona == COMPARED or reception.desk.by_code(persona) is not None
+    if thumb not in {"up", "down"} or not known or not turn_id:
         return
     opinion = Opinion(turn_id, persona, action.user_id, helped=thumb == "up")
     await reception.feedback.press(opinion)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.reception import Reception
 from bot.slack import asking_notices, cards, forms
 from bot.turns import Asker, ChannelId, Opening, Question, Quoted, Turn, unopened_turn
@@ -27,7 +29,7 @@ async def assess_message(shortcut: Shortcut, reception: Reception) -> cards.Noti
     draft = unopened_turn(
         asker,
         key=shortcut.trigger_id,
-        persona="",
+        personas=(),
         format_="",
         question=Question("", material),
         opening=Opening(below=shortcut.thread_ts),
@@ -43,28 +45,25 @@ async def assess_message(shortcut: Shortcut, reception: Reception) -> cards.Noti
 
 
 async def take_form(filled: Filled, reception: Reception) -> dict[str, str]:
-    """Ask each of the chosen personas. Returns what is wrong, by block id; the form then stays open."""
+    """Ask who was chosen, of several for a comparison. Returns what is wrong, by block id; the form then
+    stays open.
+    """
     draft = await reception.kept(filled.draft) if filled.draft else None
     if filled.draft and draft is None:
         return {forms.QUESTION: "That message is too old for me by now. Please use its menu again."}
-    if wrong := _wrong(filled, draft, reception.question_limit):
+    personas = [code for code in filled.personas if reception.desk.by_code(code) is not None]
+    if wrong := _wrong(filled, personas, draft, reception.question_limit):
         return wrong
-    turns = _turns(filled, draft, reception)
-    refused = await reception.ask(turns)
-    if len(refused) == len(turns):
-        return {forms.PERSONAS: refused[0][1].text}
-    for turn, notice in refused:
-        said = asking_notices.said_notice(f"{turn.persona} was not asked. {notice.text}")
-        await reception.words.try_to_tell(filled.response_url, said)
-    return {}
+    refused = await reception.ask([_turn(filled, personas, draft, reception)])
+    return {forms.PERSONAS: refused[0][1].text} if refused else {}
 
 
-def _wrong(filled: Filled, draft: Turn | None, limit: int) -> dict[str, str]:
+def _wrong(filled: Filled, personas: Sequence[str], draft: Turn | None, limit: int) -> dict[str, str]:
     question = _question(filled, draft)
     if question.length > limit:
         what = "Question and message have" if draft else "That has"
         return {forms.QUESTION: f"{what} {question.length:,} characters, and I can take {limit:,}."}
-    if not filled.personas:
+    if not personas:
         return {forms.PERSONAS: "Please choose whom you ask."}
     if not (question.text or question.quoted):
         return {forms.QUESTION: "Please write a question."}
@@ -77,26 +76,22 @@ def _question(filled: Filled, draft: Turn | None) -> Question:
     return Question(filled.question, draft.question.quoted if draft else (), filled.horizon_months)
 
 
-def _turns(filled: Filled, draft: Turn | None, reception: Reception) -> list[Turn]:
-    """One question a persona, each with a thread of its own; a single one may go below the message."""
+def _turn(filled: Filled, personas: Sequence[str], draft: Turn | None, reception: Reception) -> Turn:
+    """The question, with a thread of its own or below the message that it is about."""
     in_thread = filled.place == forms.IN_THREAD and draft is not None
-    below = draft.opening.below if in_thread and draft and draft.opening and len(filled.personas) == 1 else ""
+    below = draft.opening.below if in_thread and draft and draft.opening else ""
     # In private there may be no channel at all: the person's id stands for the direct message.
     channel = draft.channel if in_thread and draft else filled.channel or ChannelId(filled.user_id)
     asker = Asker(reception.app_id, filled.team_id, channel, filled.user_id)
     opening = Opening(direct=filled.place == forms.PRIVATELY, below=below, response_url=filled.response_url)
-    return [
-        unopened_turn(
-            asker,
-            key=f"{filled.view_id}/{code}",
-            persona=code,
-            format_=filled.format,
-            question=_question(filled, draft),
-            opening=opening,
-        )
-        for code in filled.personas
-        if reception.desk.by_code(code) is not None
-    ]
+    return unopened_turn(
+        asker,
+        key=filled.view_id,
+        personas=personas,
+        format_=filled.format,
+        question=_question(filled, draft),
+        opening=opening,
+    )
 
 
 async def _author(shortcut: Shortcut, reception: Reception) -> str:

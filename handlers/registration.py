@@ -20,6 +20,7 @@ from bot.slack import (
     briefing_form,
     briefing_notices,
     cards,
+    comparison_messages,
     export_notices,
     forms,
     home,
@@ -29,7 +30,7 @@ from bot.slack.elements import Message
 from bot.slack.errors import SlackError
 from bot.store.errors import StoreError
 from handlers.briefings import choose_in_menu, run_briefing_command, take_briefing_form
-from handlers.buttons import ask_edited, ask_once_more, export_assessment, stop_stream, stop_turn
+from handlers.buttons import ask_each, ask_edited, ask_once_more, export_assessment, stop_stream, stop_turn
 from handlers.commands import run_command
 from handlers.controls import forget_thread, parse_reason, press_thumb, take_reason
 from handlers.forms import assess_message, take_form
@@ -68,6 +69,7 @@ _BRIEFING_COMMAND: Final = re.compile(r"/.*briefing.*")
 _CHOICE: Final = re.compile(re.escape(asking_notices.ASK_WHOM) + "(?::.*)?")
 
 _LINK: Final = re.compile(re.escape(home.OPEN) + ":.*")
+_EACH: Final = re.compile(re.escape(comparison_messages.ASSESS_ONE) + ":.*")
 
 _DEEDS: Final[Mapping[str, Callable[[Action, Reception], Awaitable[None]]]] = {
     cards.STOP_TURN: stop_turn,
@@ -116,6 +118,7 @@ def register(app: AsyncApp, reception: Reception) -> None:
         app.action(action_id)(_on_action(deed, reception))
     app.action(_CHOICE)(_on_action(ask_chosen, reception))
     app.action(_LINK)(_acknowledge_link)
+    app.action(_EACH)(_on_action(ask_each, reception))
     _register_briefings(app, reception)
     app.error(_on_error)
 

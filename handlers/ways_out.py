@@ -60,7 +60,7 @@ async def _ask(
         Asker(turn.app_id, turn.team_id, turn.channel, turn.user_id),
         # Pressed twice, it is asked once; below the next notice it is another question.
         key=f"{turn.turn_id}/{action.action_id}",
-        persona=turn.persona,
+        personas=turn.asked,
         format_=turn.format,
         question=turn.question,
         opening=Opening(

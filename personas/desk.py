@@ -128,13 +128,14 @@ class Desk:
         at = 0
         while at < len(words):
             begins = at == 0 or not words[at - 1].isalnum()
-            name = self._longest_name(text, words, at) if begins else None
-            code = CODE.match(words, at) if begins and name is None else None
-            persona = self._owners[name] if name is not None else self._coded(code)
+            code = CODE.match(words, at) if begins else None
+            persona = self._coded(code)
+            end = code.end() if code is not None else at
+            if persona is None and begins and (name := self._longest_name(text, words, at)) is not None:
+                persona, end = self._owners[name], at + len(name)
             if persona is None:
                 at += 1
                 continue
-            end = at + len(name) if name is not None else code.end() if code is not None else at + 1
             yield persona, at, end
             at = end
 

@@ -26,6 +26,9 @@ _ITS_VIEW = re.compile(
     r"\W?s?\s+(?:own\s+)?(?:view|perspective|position|take|reading|eyes|standpoint|point of view|stance)\b"
 )
 _NOTHING_MORE = re.compile(r"\W*$")
+_WHY = re.compile(r"\b(?:why|how|where|in what|on what)\s+(?:do|does|did|would|is|are)\s+(?:the\s+)?$")
+_DIFFERS = re.compile(r"\s+(?:differ|disagree|deviate|diverge|stand apart|part ways|see it otherwise)s?\b")
+"""Who differs is asked why, whomever they differ from."""
 _WHOLE_CLAUSE = re.compile(r"(?:^and(?: in)?|\bhow about|\bwhat about|\bfrom|\baccording to)\s+(?:the\s+)?$")
 
 
@@ -36,6 +39,8 @@ def view_asked_for(text: str, desk: Desk) -> Persona | None:
     asked: set[str] = set()
     for persona, start, end in desk.named_in(text):
         before, after = words[:start], words[end:]
+        if _WHY.search(before) and _DIFFERS.match(after):
+            return persona
         if (
             _ITS_VIEW.match(after)
             or (_BEFORE.search(before) and _AFTER.match(after))

@@ -142,6 +142,11 @@ class AssessmentRecord:
     """Of a comparison: ``persona`` is then the first of those compared, and there is no plan of its own."""
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """Codes of those whose views it compares; empty for an assessment."""
+        return self.comparison.personas if self.comparison else ()
+
+    @property
     def retrieved(self) -> tuple[Source, ...]:
         """The sources that are more than somebody's claim."""
         return tuple(source for source in self.sources if not source.is_claim)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.dialect import split_sentences
 from bot.evidence.table import EvidenceTable
+from personas.enumeration import enumerated
 
 __all__ = ["Earlier", "Talk", "account_of", "follow_up_instruction"]
 
@@ -61,13 +62,7 @@ def account_of(earlier: Earlier) -> str:
 def follow_up_instruction(earlier: Earlier, instruction: str, *, code: str, question: str) -> str:
     """What the writer of a follow-up is asked for."""
     record = earlier.record
-    whose = "your" if record.persona == code else f"{record.persona}’s"
-    lines = [f"Below is {whose} assessment of {record.as_of:%d %B %Y}, and what was said since."]
-    if record.persona != code:
-        lines.append(
-            f"You are {code}: answer from your own country’s view, on the same evidence, and say where it "
-            f"differs from {record.persona}’s. The judgments by id are {record.persona}’s."
-        )
+    lines = _of_comparison(record, code) if record.compared else _of_assessment(record, code)
     known = len(record.sources)
     lines.append(f"Sources up to S{known} stood in the assessment; those with higher numbers are new.")
     data = question.replace("<", "‹").replace(">", "›")
@@ -79,6 +74,29 @@ def follow_up_instruction(earlier: Earlier, instruction: str, *, code: str, ques
             f"<question>\n{data}\n</question>",
         ]
     )
+
+
+def _of_assessment(record: AssessmentRecord, code: str) -> list[str]:
+    whose = "your" if record.persona == code else f"{record.persona}’s"
+    lines = [f"Below is {whose} assessment of {record.as_of:%d %B %Y}, and what was said since."]
+    if record.persona != code:
+        lines.append(
+            f"You are {code}: answer from your own country’s view, on the same evidence, and say where it "
+            f"differs from {record.persona}’s. The judgments by id are {record.persona}’s."
+        )
+    return lines
+
+
+def _of_comparison(record: AssessmentRecord, code: str) -> list[str]:
+    own = (
+        f"You are {code}: the view under your name is your own. Where you are asked why it differs, say what "
+        "weighs more with you than with the others."
+        if code in record.compared
+        else f"You are {code}, and were not among them: answer from your own country’s view."
+    )
+    who, when = enumerated(record.compared), f"{record.as_of:%d %B %Y}"
+    what = f"how {who} scored the same hypotheses on the same evidence, and what was said since"
+    return [f"Below is a comparison of {when}: {what}. {own} The hypotheses are named by id, H1."]
 
 
 def _assessment(record: AssessmentRecord, room: int) -> str:

@@ -46,7 +46,7 @@ class EvidenceStage:
         self._over = retrieval is None
         self._looked_against = False
         """Or no such look makes sense any more."""
-        if run.evidence.urls:  # of an assessment that is gone on from
+        if run.evidence.urls:  # another answer's, on which this one rests
             run.put(SourcesAdded(run.evidence.urls))
         self._resume(run.checkpoints.get(CHECKPOINT))
         self.task = asyncio.create_task(self._begin(), name="evidence")

@@ -12,6 +12,7 @@ from bot.assessment.titles import headline
 from bot.assessment.wording import Reference
 from bot.evidence.table import Source
 from bot.export.document import Block, Document, Style, plain, runs_of
+from personas.enumeration import enumerated
 from personas.persona import Persona
 
 __all__ = ["compose", "file_name"]
@@ -26,11 +27,12 @@ def compose(record: AssessmentRecord, persona: Persona) -> Document:
     """The document. People's words stand in it as far as they are still kept."""
     urls = {source.url for source in record.sources if source.url}
     kind = FORMATS[record.format].name if record.format in FORMATS else record.format
-    title = record.title or headline(record.question) or f"{kind} by {persona.display_name}"
+    author = enumerated(record.compared) or persona.display_name
+    title = record.title or headline(record.question) or f"{kind} by {author}"
     byline = " · ".join(
         part
         for part in (
-            persona.display_name,
+            author,
             kind,
             f"as of {record.as_of:%d %B %Y, %H:%M} UTC",
             record.organisation,
@@ -46,15 +48,14 @@ def compose(record: AssessmentRecord, persona: Persona) -> Document:
         *_sources(record, urls),
         *_accounts(record, urls),
     ]
-    return Document(
-        title, persona.display_name, record.organisation, persona.languages[0], byline, tuple(blocks)
-    )
+    return Document(title, author, record.organisation, persona.languages[0], byline, tuple(blocks))
 
 
 def file_name(record: AssessmentRecord, persona: Persona, ending: str) -> str:
     """``CN-01 2026-11-25 the truce.pdf``: sorts by agent and day, and says what it is about."""
     about = _NOT_IN_NAMES.sub(" ", record.title or headline(record.question)).strip()[:_NAME_CHARS].strip()
-    return f"{persona.code} {record.as_of:%Y-%m-%d} {about or record.format}.{ending}"
+    who = " ".join(record.compared) or persona.code
+    return f"{who} {record.as_of:%Y-%m-%d} {about or record.format}.{ending}"
 
 
 def _bottom_line(record: AssessmentRecord, urls: Set[str]) -> Iterator[Block]:

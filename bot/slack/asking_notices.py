@@ -28,6 +28,7 @@ from bot.slack.elements import (
 from bot.slack.limits import COPIED_CHARS, OPTIONS, SECTION_CHARS
 from bot.slack.text_safety import safe_mrkdwn
 from bot.turns import Question
+from personas.enumeration import enumerated
 
 __all__ = [
     "ASK_DIRECT",
@@ -36,7 +37,6 @@ __all__ = [
     "JOIN",
     "Place",
     "cannot_write_notice",
-    "compare_notice",
     "desk_list_notice",
     "form_failed_notice",
     "gave_up_notice",
@@ -87,13 +87,15 @@ def horizon_words(months: int) -> str:
 # In the channel -----------------------------------------------------------------------------------------
 
 
-def question_message(user_id: str, persona: Listed, format_name: str, question: Question) -> Message:
+def question_message(user_id: str, asked: Sequence[Listed], format_name: str, question: Question) -> Message:
     """The question as we post it, quoted, with its author named.
 
     The mention makes the author a follower of the thread, as who writes a message is of its own.
     """
     who = f"<@{user_id}> asks" if _USER_ID.fullmatch(user_id) else "A question to"
-    about = (f"{persona.code}, {persona.name}", format_name, horizon_words(question.horizon_months))
+    codes = enumerated(persona.code for persona in asked)
+    whom = codes if len(asked) > 1 else f"{codes}, {asked[0].name}"
+    about = (whom, format_name, horizon_words(question.horizon_months))
     head = context("")
     head["elements"][0]["text"] = f"{who} " + safe_mrkdwn(" · ".join(filter(None, about))).text
     blocks = [head]
@@ -102,7 +104,7 @@ def question_message(user_id: str, persona: Listed, format_name: str, question: 
     for material in question.quoted[:_MATERIALS]:
         blocks += [context(f"About these words of {material.author}:"), quote(material.text, _MATERIAL_CHARS)]
     words = question.text or (question.quoted[0].text if question.quoted else "")
-    return Message(fallback(f"A question to {persona.code}: {words}"), tuple(blocks))
+    return Message(fallback(f"A question to {codes}: {words}"), tuple(blocks))
 
 
 def whom_message(personas: Sequence[Listed], nearest: Sequence[Listed], kept_id: str) -> Message:
@@ -132,8 +134,8 @@ def help_notice(command: str, *, bot_user_id: str) -> Notice:
     lines = (
         f"• `{command} CN-01 What does the truce change?` asks China’s agent; the answer comes here",
         f"• `{command} brief US …` gets a short answer; a country’s name works like its code",
-        f"• `{command} compare CN-01 US-01 …` asks several the same question",
-        f"• `{command}` alone opens a form: several agents, depth, horizon, and an answer for you alone",
+        f"• `{command} compare CN-01 US-01 …` sets the views of several side by side in a table",
+        f"• `{command}` alone opens a form: one agent or several, depth, horizon, an answer for you alone",
         f"• `{command} list` shows who is on the desk",
         "• “Assess this message” is in the menu of every message",
         f"• Mention <@{bot_user_id}> in a channel or a thread, or write to it directly",
@@ -148,11 +150,6 @@ def desk_list_notice(command: str, personas: Sequence[Listed]) -> Notice:
         for who in personas
     ]
     return notice("The desk:", trusted=lines_within(lines, SECTION_CHARS - 50))
-
-
-def compare_notice() -> Notice:
-    """Comparison, until the answers are set side by side."""
-    return notice("Each of them answers the same question in a thread of its own.")
 
 
 def not_taken_notice(text: str) -> Notice:

@@ -50,8 +50,7 @@ PRIVATELY: Final = "direct"
 """Values of the place."""
 
 _MOST_PERSONAS: Final = 6
-"""Personas one form may ask at once: each is an assessment of its own, and a channel takes a post a
-second."""
+"""Personas one form may ask at once: a table with a row for each still fits a phone."""
 _MATERIAL_CHARS: Final = 700
 """Characters of a message shown in the form: to recognise it; all of it goes with the question."""
 
@@ -98,7 +97,7 @@ def assess_form(personas: Sequence[Listed], preset: FormPreset, *, question_limi
             PERSONAS,
             "Country agents",
             agents_select(personas, preset.personas, most=_MOST_PERSONAS),
-            hint="Each answers in a thread of its own.",
+            hint="The views of several are compared in a table; each can then be asked for its assessment.",
         ),
         _question(preset, min(question_limit, TEXT_INPUT_CHARS)),
         input_block(
@@ -149,9 +148,7 @@ def _place(preset: FormPreset) -> list[dict[str, Any]]:
         option("In a direct message", PRIVATELY, "For you alone"),
     ]
     if preset.material is not None and in_channel:
-        options.insert(
-            0, option("Below the message", IN_THREAD, "With one agent; several begin threads of their own")
-        )
+        options.insert(0, option("Below the message", IN_THREAD))
     initial = 0 if in_channel else len(options) - 1
     # Its address reaches the person there even where we are no member.
     select = channel_select(preset.channel) | {"response_url_enabled": True}

@@ -29,7 +29,7 @@ class AskedTurn:
     """A question somebody asked, and how far its answer is."""
 
     persona: str
-    """Code."""
+    """Code; of a comparison all of them."""
     title: str
     when: str
     """In the person's own words of time: ``25 Nov, 07:00``."""

@@ -186,7 +186,7 @@ class ThreadStore:
             )
             if not owned:
                 raise FencedError(f"turn {turn.turn_id} is another run’s, or its thread was forgotten")
-            if not goes_on:
+            if not goes_on and not record.compared:
                 await self._file(turn, address)
 
     async def _file(self, turn: Turn, address: str) -> None:
@@ -295,7 +295,8 @@ class ThreadStore:
         said = sorted((Said(**value) for value in self._all(words)), key=lambda each: float(each.ts))
         return ThreadMemory(
             tuple(said[-MOST_WORDS:]),
-            tuple(sorted(given, key=lambda each: float(each.message_ts))),
+            # Several may answer one message: a comparison, and the assessments its buttons start.
+            tuple(sorted(given, key=lambda each: (float(each.message_ts), each.record.as_of))),
             tuple(talk),
         )
 

@@ -105,14 +105,9 @@ async def test_help_and_the_list_are_for_the_person_alone(valkey: RealValkey) ->
         assert desk.model.requests == []
 
 
-async def test_several_compared_are_each_asked(valkey: RealValkey) -> None:
-    """One question, a thread for each; without a question the form asks for it, with them chosen."""
+async def test_a_comparison_without_a_question_opens_the_form(valkey: RealValkey) -> None:
+    """With those who were named chosen."""
     async with open_desk(valkey, workspace=workspace()) as desk:
-        await run(desk, "compare CN-01 US-01 Who blinks first?")
-        await desk.until(lambda: len(questions(desk)) == 2)
-        for asked in questions(desk):
-            assert "Who blinks first?" in words_of(asked)
-            await desk.answered(asked.ts)
         await run(desk, "compare CN-01, JP-01")
         chosen = (await form(desk)).payload["blocks"][1]["element"]["initial_options"]
         assert [option["value"] for option in chosen] == ["CN-01", "JP-01"]
@@ -127,17 +122,16 @@ async def test_alone_it_opens_the_form_and_what_is_sent_is_asked(valkey: RealVal
             "dana",
             opened.id,
             {
-                "personas": {"personas": {"selected_options": [{"value": "CN-01"}, {"value": "JP-01"}]}},
+                "personas": {"personas": {"selected_options": [{"value": "JP-01"}]}},
                 "question": {"question": {"value": "What about rare earths?"}},
                 "depth": {"depth": {"selected_option": {"value": "brief"}}},
                 "horizon": {"horizon": {"selected_option": {"value": "6"}}},
             },
         )
         assert answer["response_action"] == "close"
-        await desk.until(lambda: len(questions(desk)) == 2)
-        for asked in questions(desk):
-            assert "looking 6 months ahead" in words_of(asked)
-            await desk.answered(asked.ts)
+        asked = await question(desk)
+        assert "asks JP-01, Japan Agent · Brief · looking 6 months ahead" in words_of(asked)
+        await desk.answered(asked.ts)
         assert all("Look 6 months ahead" in request.context for request in desk.model.requests)
 
 

@@ -5,6 +5,7 @@ China and the United States differ on who leads; the others stand near China.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ VIEWS = {"CN-01": (58, 14, 28), "US-01": (30, 22, 48)}
 OTHER_VIEW = (52, 12, 36)
 HALF_RANGE = 6
 """Points on either side."""
+LINES_A_VIEW = 5
+CODES = ("CN-01", "US-01", "JP-01", "RU-01", "IN-01")
 
 
 def scorer(request: ModelRequest) -> str:
@@ -47,10 +50,13 @@ def frame_text(today: date) -> str:
 
 def view_text(request: ModelRequest, sources: Sequence[str], lines: Iterator[str]) -> str:
     """The view of whoever is asked; ``lines``: sentences for its words."""
+    code = scorer(request)
+    begin = LINES_A_VIEW * CODES.index(code) if code in CODES else 0
+    lines = itertools.islice(lines, begin, None)  # nobody says what another says
     data = {
         "likelihoods": [
             {"id": f"H{n}", "low": point - HALF_RANGE, "point": point, "high": point + HALF_RANGE}
-            for n, point in enumerate(VIEWS.get(scorer(request), OTHER_VIEW), 1)
+            for n, point in enumerate(VIEWS.get(code, OTHER_VIEW), 1)
         ],
         "judgment": f"{next(lines)}.",
         "reasons": [

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from tests.support.comparison_script import frame_text, scorer, view_text
+from tests.support.comparison_script import frame_text, view_text
 from tests.support.model_replies import ModelRequest, Reply
 
 __all__ = ["QUESTION", "SECTION_CHARS", "answer", "answer_with_two_repairs", "section_key"]
@@ -468,7 +468,7 @@ def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
         case "frame":
             return frame_text(_asked(request))
         case "view":
-            return view_text(request, sources, iter(_sentences(f"view {scorer(request)}")))
+            return view_text(request, sources, iter(_sentences("view")))
         case _:
             pass
     key = section_key(request)
