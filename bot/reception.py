@@ -222,16 +222,17 @@ class Reception:
         await self.take(asked, pressed_by=user_id)
         return True
 
-    async def ask_one(self, turn_id: str, persona: str, *, user_id: str) -> bool:
+    async def ask_one(self, turn_id: str, persona: str, *, message_ts: str, user_id: str) -> bool:
         """Ask one of those whose views a turn compared for an assessment on the same evidence; False where
-        the turn is forgotten. A second press asks nothing more.
+        the turn is forgotten. ``message_ts``: of the message with the button. A second press asks nothing
+        more.
         """
         turn = await self.store.turn(turn_id)
         if turn is None or persona not in turn.compared:
             return False
         one = turn_id_for(turn.app_id, turn.team_id, turn.channel, f"{turn_id}/{persona}")
         asked = replace(turn, turn_id=one, persona=persona, compared=(), rests_on=turn_id)
-        await self.take(replace(asked, asked_at=time.time()), pressed_by=user_id)
+        await self.take(replace(asked, message_ts=message_ts, asked_at=time.time()), pressed_by=user_id)
         return True
 
     async def offer(self, turn: Turn) -> str:

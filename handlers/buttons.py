@@ -51,7 +51,8 @@ async def ask_edited(action: Action, reception: Reception) -> None:
 async def ask_each(action: Action, reception: Reception) -> None:
     """A button of a comparison, “Full assessment CN-01”."""
     turn_id, code = wanted_assessment(action.value)
-    await say_if_forgotten(await reception.ask_one(turn_id, code, user_id=action.user_id), action, reception)
+    found = await reception.ask_one(turn_id, code, message_ts=action.message_ts, user_id=action.user_id)
+    await say_if_forgotten(found, action, reception)
 
 
 async def export_assessment(action: Action, reception: Reception) -> None:

@@ -110,6 +110,7 @@ async def test_views_are_compared_and_each_assessment_is_a_button_away(
         plan = next(request for request in desk.model.requests if request.schema_name == "plan")
         assert '<material id="S7"' in plan.context
         assert "\n## 8. " in desk.text(ts)
+        assert await desk.threads.last_asked(f"{TEAM}:{asked.channel}:{ts}") == "US-01"
         await desk.ask("Why does JP-01 differ from US-01?", thread_ts=ts, channel=asked.channel)
         await desk.answered(ts, times=3)
         assert desk.of_kind(ts, "card")[2].username == "JP-01, Japan Agent"
