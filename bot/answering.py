@@ -26,6 +26,7 @@ from bot.assessment.events import (
     Report,
     SourcesAdded,
     StatusChanged,
+    Withdrawn,
 )
 from bot.assessment.formats import Format
 from bot.assessment.open_answers import OpenAnswers
@@ -282,6 +283,8 @@ class _Answer:
         match event:
             case Part():
                 self.writer.write(event)
+            case Withdrawn():
+                self.writer.withdraw(event)
             case Checkpointed():
                 await self.answering.store.save_checkpoint(self.run.lease, event.key, event.data)
             case SourcesAdded():

@@ -21,7 +21,7 @@ from bot import app
 from bot.app_list import DESK, secret_references
 from bot.assessment.checks.table import check_record
 from bot.assessment.engine import Assignment
-from bot.assessment.events import CardChanged, Finished, Part
+from bot.assessment.events import CardChanged, Finished, Part, Withdrawn
 from bot.briefing_report import briefing_lines
 from bot.check_report import is_sound, load_record, result_lines
 from bot.demo_workspace import demo_workspace, list_apps
@@ -223,11 +223,16 @@ async def ask(
         turn_id = turn_id_for("terminal", "", str(os.getpid()), str(now.timestamp()))
         assignment = Assignment(turn_id, found, format_, Question(question), now)
         aside: tuple[str, ...] = ()
+        parts: list[str] = []
         try:
             async with aclosing(engine.run(assignment)) as events:
                 async for event in events:
                     if isinstance(event, Part):
                         print(event.text, end="", flush=True)
+                        parts.append(event.text)
+                    elif isinstance(event, Withdrawn):
+                        # What a terminal has printed stays: say what of it must not be read.
+                        _print_aside((f"Withdrawn, for {event.reason}: {parts[event.part].strip()}",))
                     elif isinstance(event, CardChanged):
                         # Each card tells the whole again.
                         card = (*event.banners, *filter(None, [event.evidence_line]))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot.assessment.assessment_record import AssessmentRecord
-from bot.assessment.checks.table import check_record
+from bot.assessment.checks.table import check_record, reason_of
 from bot.assessment.data_stage import DataStage
 from bot.assessment.dialect import Kind, Unit
 from bot.assessment.drafting import Draft
 from bot.assessment.earlier import Earlier
-from bot.assessment.events import Cut, Finished, Part, Report, StatusChanged
+from bot.assessment.events import Cut, Finished, Part, Report, StatusChanged, Withdrawn
 from bot.assessment.formats import SectionSpec
 from bot.assessment.languages import language_notice
 from bot.assessment.premise import HYPOTHETICAL, contradiction_units, premise_units
@@ -98,7 +98,7 @@ class Display:
         record = make_record(
             run,
             data,
-            {key: draft.units for key, draft in self._sections.drafts.items()},
+            {key: draft.standing for key, draft in self._sections.drafts.items()},
             banners=accounts.banners,
             footer=(accounts.check_line, *accounts.notices),
         )
@@ -230,6 +230,8 @@ class Display:
         stand before it.
         """
         held: list[Unit] = []
+        numbers: list[int] = []
+        """Of the parts that the draft's units became."""
         paragraphs = 0
         while units := await draft.next_units():
             if not draft.complete:
@@ -239,10 +241,18 @@ class Display:
                 paragraphs += starts
                 held.append(unit)
                 if starts or not draft.spec.prints_inside:
-                    self._render(renderer, held, but=1 if draft.spec.prints_inside else 0)
+                    numbers += self._render(renderer, held, but=1 if draft.spec.prints_inside else 0)
         if paragraphs == 1:
-            self._render(renderer, held)  # a verdict of one paragraph stands before everything else
-        return held
+            numbers += self._render(renderer, held)  # a verdict of one paragraph stands before all else
+        return self._take_back(draft, numbers, held)
+
+    def _take_back(self, draft: Draft, numbers: Sequence[int], held: list[Unit]) -> list[Unit]:
+        """Withdraw what was shown and must not stand; what is left of the units held back."""
+        for place, ids in draft.withdrawn.items():
+            if place < len(numbers):
+                self._run.accounts.counts.update({f"withdrawn_{check_id}" for check_id in ids})
+                self._run.put(Withdrawn(numbers[place], reason_of(ids)))
+        return [unit for place, unit in enumerate(held, len(numbers)) if place not in draft.withdrawn]
 
     def _nothing_to_print(self, spec: SectionSpec) -> None:
         """A section made of data, and there is none: say so where the reader looks for it."""
@@ -276,10 +286,12 @@ class Display:
         drafted = sum(len(renderer.render(unit).text.encode()) for unit in draft.units)
         return drafted + (spec.expected_bytes if spec.prints else HEADING_BYTES)
 
-    def _render(self, renderer: SectionRenderer, units: list[Unit], *, but: int = 0) -> None:
-        """Put out the units and take them from the list, except the last ``but``."""
+    def _render(self, renderer: SectionRenderer, units: list[Unit], *, but: int = 0) -> list[int]:
+        """Put out the units and take them from the list, except the last ``but``; the parts' numbers."""
+        numbers = []
         while len(units) > but:
-            self._run.put(renderer.render(units.pop(0)))
+            numbers.append(self._run.show(renderer.render(units.pop(0))))
+        return numbers
 
     async def _show_closing(self) -> None:
         run, watch = self._run, await self._data.watch

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -78,6 +78,8 @@ class Draft:
         self.complete = complete
         self.problem = ""
         """A sentence, when the section could not be written."""
+        self.withdrawn: dict[int, tuple[str, ...]] = {}
+        """Units that readers have had and must not go on reading, by number: ids of the checks they fail."""
         self.shown = len(self.units) if not complete else 0
         """Units the reader has: they can no longer change."""
         self._taken = 0
@@ -89,6 +91,18 @@ class Draft:
     def on_screen(self) -> bool:
         """Whether the reader has part of it."""
         return self.shown > 0
+
+    @property
+    def standing(self) -> list[Unit]:
+        """The units without those that were taken back."""
+        return [unit for number, unit in enumerate(self.units) if number not in self.withdrawn]
+
+    def take_back(self, failing: Mapping[int, tuple[str, ...]]) -> None:
+        """Take back the units with these numbers; those that no reader has are as if never written."""
+        self.withdrawn |= {number: ids for number, ids in failing.items() if number < self.shown}
+        self.units = [
+            unit for number, unit in enumerate(self.units) if number < self.shown or number not in failing
+        ]
 
     def extend(self, units: Iterable[Unit]) -> None:
         """Add units at the end."""

@@ -6,6 +6,7 @@ which checkpoints them and hands text to the thread writer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -24,6 +25,8 @@ __all__ = [
     "Report",
     "SourcesAdded",
     "StatusChanged",
+    "Withdrawn",
+    "in_place_of",
 ]
 
 
@@ -58,6 +61,30 @@ class Part:
     section_bytes: int = 0
     """On a part with ``Cut.SECTION``: the section's size in UTF-8 bytes, exact where the section is
     already drafted, otherwise what its format expects. Lets the writer choose where to split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A part that was put out breaks a rule of the gravest kind: readers must not go on reading it."""
+
+    part: int
+    """Its number, from 0, among all parts of the run."""
+    reason: str
+    """For readers, in our own words: nothing of what is taken back."""
+
+    @property
+    def note(self) -> str:
+        """What stands in its place, as Markdown."""
+        return f"_[withdrawn: {self.reason}]_"
+
+
+_SET_OFF = re.compile(r"\s*(?:#{1,6} (?:[A-Z]\. )?|- )?")
+
+
+def in_place_of(text: str, note: str) -> str:
+    """A note in place of a part's text: set off like it, as a bullet where it was one."""
+    mark = _SET_OFF.match(text)
+    return f"{mark[0] if mark else ''}{note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +153,4 @@ class Finished:
     """The whole assessment as data, to be stored."""
 
 
-Event = Part | CardChanged | SourcesAdded | StatusChanged | Checkpointed | Finished
+Event = Part | Withdrawn | CardChanged | SourcesAdded | StatusChanged | Checkpointed | Finished

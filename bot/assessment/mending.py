@@ -7,7 +7,7 @@ stays and is told in the footer (P1), or is taken out (P0): better a point less 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bot.assessment.checks.finding import Finding, Severity
@@ -18,7 +18,10 @@ from bot.assessment.prompts import data_block
 from bot.assessment.wording import Tables
 from bot.llm.port import Model, ModelCall
 
-__all__ = ["mend_lines"]
+__all__ = ["mend_lines", "take_back"]
+
+MARKED = frozenset({"SO1", "SO5"})
+"""What a line on screen says of itself: “(no source)”, “undated” in the list of sources."""
 
 LEFT_STANDING = 0.5
 """Share of a section's lines that is never taken out: a section that is wrong as a whole has its banner."""
@@ -117,14 +120,29 @@ def _as_written(number: int, line: str, findings: Sequence[Finding]) -> str:
 
 def _take_out(draft: Draft, failing: dict[int, list[Finding]], accounts: Accounts) -> None:
     """Take out the lines that break a rule of the gravest kind."""
-    grave = {
-        place: [finding.id for finding in findings if finding.severity is Severity.P0]
-        for place, findings in failing.items()
-        if draft.units[place].kind is not Kind.HEADING
-    }
-    grave = {place: ids for place, ids in grave.items() if ids}
-    if not grave or len(draft.units) - len(grave) < LEFT_STANDING * len(draft.units):
-        return
+    grave = _grave(draft, [finding for findings in failing.values() for finding in findings])
     for ids in grave.values():
         accounts.counts.update({f"blocked_{check_id}" for check_id in ids})
-    draft.units = [unit for place, unit in enumerate(draft.units) if place not in grave]
+    draft.take_back(grave)
+
+
+def take_back(draft: Draft, results: Results) -> None:
+    """Of a section on screen: what breaks a rule of the gravest kind and does not say so itself. Readers are
+    told; what they do not have yet they never get. Everything else stands and is told in the footer.
+    """
+    draft.take_back(_grave(draft, [finding for finding in results.findings if finding.id not in MARKED]))
+
+
+def _grave(draft: Draft, findings: Iterable[Finding]) -> dict[int, tuple[str, ...]]:
+    """By line: the rules of the gravest kind that it breaks. Of a section that is wrong as a whole, nothing:
+    it has its banner.
+    """
+    grave: dict[int, tuple[str, ...]] = {}
+    for finding in findings:
+        place = finding.fault.unit
+        if finding.severity is not Severity.P0 or place is None or place in draft.withdrawn:
+            continue
+        if draft.units[place].kind is not Kind.HEADING:
+            grave[place] = tuple(dict.fromkeys((*grave.get(place, ()), finding.id)))
+    left = len(draft.standing) - len(grave)
+    return grave if left >= LEFT_STANDING * len(draft.units) else {}

@@ -52,6 +52,8 @@ def report(
         notices.append(nothing_retrieved(standing.model_cutoff))
     if uncited := _uncited(standing):
         notices.append(uncited)
+    if any(name.startswith("withdrawn_") for name in counts):
+        notices.append("Text that had been shown was withdrawn: it is marked where it stood.")
     return Report(
         sources=tuple(
             source_line(source, standing.supported.get(source.id, ())) for source in _listed(standing)

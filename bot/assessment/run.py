@@ -16,7 +16,7 @@ from bot.assessment import prompts
 from bot.assessment.assessment_record import AssessmentRecord, RetrievalReport
 from bot.assessment.drafting import Accounts, UnusableDraftError
 from bot.assessment.earlier import Earlier
-from bot.assessment.events import Checkpointed, Event, Part
+from bot.assessment.events import Checkpointed, Event, Part, Withdrawn
 from bot.assessment.formats import Format
 from bot.assessment.languages import LANGUAGES
 from bot.assessment.lexicon import Lexicon
@@ -155,8 +155,16 @@ class Run:
     def put(self, event: Event | BaseException) -> None:
         """Give an event, or the error that ends the run, to the consumer."""
         if isinstance(event, Part):
-            self.transcript.add(event)
+            self.show(event)
+            return
+        if isinstance(event, Withdrawn):
+            self.transcript.withdraw(event)
         self.outbox.put_nowait(event)
+
+    def show(self, part: Part) -> int:
+        """Put out a part; its number."""
+        self.outbox.put_nowait(part)
+        return self.transcript.add(part)
 
     def checkpoint(self, key: str, data: Mapping[str, Any]) -> None:
         """Let the consumer keep work that must not be paid for twice."""

@@ -16,7 +16,7 @@ from bot.assessment.drafting import REPAIRS, Draft, UnusableDraftError, repair_d
 from bot.assessment.earlier import follow_up_instruction
 from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.formats import SectionSpec
-from bot.assessment.mending import mend_lines
+from bot.assessment.mending import mend_lines, take_back
 from bot.assessment.printing import Data
 from bot.assessment.recording import make_record
 from bot.assessment.rewriting import rewriting_instruction
@@ -60,6 +60,8 @@ class SectionStage:
         }
         if draft.problem:
             kept["problem"] = draft.problem
+        if draft.withdrawn:
+            kept["withdrawn"] = [[number, list(ids)] for number, ids in draft.withdrawn.items()]
         self._run.checkpoint(f"section-{draft.spec.key}", kept)
 
     def _draft(self, spec: SectionSpec) -> Draft:
@@ -71,6 +73,7 @@ class SectionStage:
             return draft
         units = [Unit(Kind(kind), text) for kind, text in stored["units"]]
         draft = Draft(spec, units, complete=bool(stored["complete"]))
+        draft.withdrawn = {number: tuple(ids) for number, ids in stored.get("withdrawn", ())}
         if problem := str(stored.get("problem", "")):
             # Given up by an earlier run: what was shown after it would move if it were written after all.
             self._run.problems.append(problem)
@@ -127,21 +130,32 @@ class SectionStage:
                         call = run.call(name, Role.SECTION, rest, spec.max_tokens)
                     answer = run.stream(call, units_before=len(draft.units))
                     await write_draft(draft, answer, call, tables, run.accounts, started=run.started)
-                if not draft.on_screen:
-                    draft.hold()
-                    done = await repair_draft(draft, run.model, whole, tables, run.accounts)
-                    # The rules of a line are about English words.
-                    in_english = run.language is None and not run.format.compact
-                    if in_english and (earlier is None or earlier.rewritten):
-                        check = functools.partial(self._check, spec.key, plan)
-                        left = REPAIRS - done
-                        await mend_lines(draft, check, run.model, whole, tables, run.accounts, rounds=left)
+                await self._check_and_mend(draft, plan, whole, tables)
 
         await run.retried(name, attempt)
 
+    async def _check_and_mend(self, draft: Draft, plan: Plan | None, call: ModelCall, tables: Tables) -> None:
+        """What fails is written anew where no reader has the section yet, and taken back where one has."""
+        run, earlier, done = self._run, self._run.assignment.earlier, 0
+        check = functools.partial(self._check, draft.spec.key, plan)
+        # The rules of a line are about English words.
+        in_english = run.language is None and not run.format.compact
+        if not draft.on_screen:
+            draft.hold()
+            done = await repair_draft(draft, run.model, call, tables, run.accounts)
+        if not in_english or (earlier is not None and not earlier.rewritten):
+            return
+        if not draft.on_screen:
+            left = REPAIRS - done
+            await mend_lines(draft, check, run.model, call, tables, run.accounts, rounds=left)
+        if draft.on_screen:
+            take_back(draft, await check(draft.units))
+
     async def _check(self, key: str, plan: Plan | None, units: Sequence[Unit]) -> Results:
         """The section's units held against the standard, beside what is drafted already."""
-        drafts = {each: draft.units for each, draft in self.drafts.items() if draft.complete or each == key}
+        drafts = {
+            each: draft.standing for each, draft in self.drafts.items() if draft.complete or each == key
+        }
         if (earlier := self._run.assignment.earlier) is not None:
             drafts = {section.key: list(section.units) for section in earlier.record.sections} | drafts
         record = make_record(self._run, Data(plan or Plan(), Outlook(), Watch()), drafts | {key: units})

@@ -45,7 +45,6 @@ __all__ = [
     "stopped",
     "too_long_notice",
     "unavailable_notice",
-    "withdrawn_note",
 ]
 
 STOP_TURN: Final = "stop_turn"
@@ -161,11 +160,6 @@ def stopped(user_id: str, turn_id: str) -> Message:
     by = "Stopped from the thread." if user_id else "Stopped with Slack’s stop button."
     sentence = f"{by} What stands above was checked; the rest was not written."
     return Message(fallback(sentence), (context(sentence), _retry(turn_id)))
-
-
-def withdrawn_note(reason: str) -> str:
-    """What replaces text that had to be taken back, as Markdown."""
-    return f"_[withdrawn: {safe_markdown(reason).text}]_"
 
 
 # To one person ----------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.assessment.events import Cut, Part
+from bot.assessment.events import Cut, Part, in_place_of
+from bot.slack.formatting import shown
 from bot.slack.splitting import Unit
 
 __all__ = ["RenderedDocument"]
@@ -25,6 +26,10 @@ class RenderedDocument:
         self._replayed = 0
         """Characters the engine has rendered in this run, while they lie in the recorded text."""
         self._replaying = bool(recorded)
+        self._places: list[tuple[int, int]] = []
+        """Where each part of this run stands, by number; an empty range where nobody can tell."""
+        self._withdrawn: dict[tuple[int, int], str] = {}
+        """What is shown in the place of text that was taken back."""
 
     @property
     def end(self) -> int:
@@ -33,12 +38,34 @@ class RenderedDocument:
 
     def add(self, part: Part) -> None:
         """Take one part."""
-        if not part.text:
-            return
-        if self._replaying:
+        start = self._replayed if self._replaying else len(self.text)
+        if part.text and self._replaying:
             self._replay(part)
-        else:
+        elif part.text:
             self._grow(part, part.text, part.cut)
+        end = start + len(part.text)
+        # An earlier run may have been told something else: then it is not this part that stands there.
+        self._places.append((start, end) if self.text[start:end] == part.text else (start, start))
+
+    def withdraw(self, number: int, note: str) -> tuple[int, int]:
+        """Show ``note`` (safe Markdown) in the place of the part with that number, from 0. Returns where that
+        stands in the document, which keeps it: an empty range where it does not.
+        """
+        start, end = self._places[number]
+        if start < end:
+            self._withdrawn[start, end] = in_place_of(self.text[start:end], note)
+        return start, end
+
+    def shown(self, start: int, end: int, *, closed: bool = True) -> str:
+        """What a message with this range of the document shows (see ``formatting.shown``)."""
+        text = self.text
+        for (first, last), note in sorted(self._withdrawn.items(), reverse=True):
+            text = f"{text[:first]}{note}{text[last:]}"
+            longer = len(note) - (last - first)
+            start, end = (
+                at if at <= first else at + longer if at >= last else first + len(note) for at in (start, end)
+            )
+        return shown(text, start, end, closed=closed)
 
     def complete(self) -> None:
         """The engine has ended: recorded text it did not come to again is a unit of its own."""

@@ -22,7 +22,6 @@ from bot.slack.errors import (
     SlackUnavailableError,
     TextTooLongError,
 )
-from bot.slack.formatting import shown
 from bot.slack.limits import WriterLimits
 from bot.slack.rendered import RenderedDocument
 from bot.slack.splitting import Fill, choose_end, next_message, size_of
@@ -87,6 +86,8 @@ class TextDelivery:
         self._streams_refused = False
         self._complete = False
         self._note: str | None = None
+        self._withdrawn: list[tuple[int, int]] = []
+        """Ranges of the document that are shown differently now, and not everywhere yet."""
         self._text_waits = asyncio.Event()
         self._ending = asyncio.Event()
         self._interrupted = asyncio.Event()
@@ -107,6 +108,11 @@ class TextDelivery:
         self._complete = True
         self._text_waits.set()
         self._ending.set()
+
+    def withdraw(self, start: int, end: int) -> None:
+        """Show this range of the document anew where readers have it: something else stands there now."""
+        self._withdrawn.append((start, end))
+        self._text_waits.set()
 
     def interrupt(self, note: str) -> None:
         """End now, with ``note`` (safe Markdown) below what is there."""
@@ -137,7 +143,7 @@ class TextDelivery:
             self._outage = 0.0
 
     def _is_over(self) -> bool:
-        if self._open is not None:
+        if self._open is not None or self._withdrawn:
             return False
         return self._note is not None or (self._complete and self._position >= self._document.end)
 
@@ -154,8 +160,7 @@ class TextDelivery:
         if sent.state == "closed":
             message.sent = sent.end
             message.closed = True
-            text = shown(self._document.text, sent.start, sent.end)
-            message.acknowledged_bytes = len(text.encode())
+            message.acknowledged_bytes = len(self._document.shown(sent.start, sent.end).encode())
             if sent.end > sent.start:
                 self._closed.append(message)
         else:
@@ -163,7 +168,9 @@ class TextDelivery:
             self._open = message
 
     async def _step(self) -> None:
-        if self._open is None:
+        if self._withdrawn and (self._open is None or not self._open.doubtful):
+            await self._show_withdrawn(*self._withdrawn[0])
+        elif self._open is None:
             if self._document.end > self._position:
                 await self._begin()
             else:
@@ -304,12 +311,27 @@ class TextDelivery:
             self._open = None
 
     async def _end_now(self, message: TextMessage, note: str) -> None:
-        method = "chat.stopStream" if message.kind == "stream" else "chat.update"
-        slot = await self._api.reserve(method, channel=self._channel)
-        while slot.seconds > 0:  # stopping early would be refused, and hold up everybody's stops
-            await asyncio.sleep(slot.seconds)
-            slot = await self._api.confirm(slot)
+        await self._slot_for_sure("chat.stopStream" if message.kind == "stream" else "chat.update")
         await self._messages.finish(message, self._fill(message).end, note=note)
+
+    # Taking back ------------------------------------------------------------------------------------
+
+    async def _show_withdrawn(self, start: int, end: int) -> None:
+        """Edit the messages that hold the range. A stream is ended for it: the text goes on in a new one."""
+        message = self._open
+        if message is not None and message.start < end and start < message.sent:
+            if message.kind == "stream":
+                await self._slot_for_sure("chat.stopStream")
+                await self._messages.finish(message, message.sent)
+                return  # it is among the closed ones now, or in doubt: settled, it shows what it should
+            await self._slot_for_sure("chat.update")
+            await self._messages.edit(message)
+        for closed in self._closed:
+            if closed.start < end and start < closed.sent:
+                await self._slot_for_sure("chat.update")
+                await self._messages.edit(closed)
+        self._withdrawn.remove((start, end))
+        log.warning("text.withdrawn", turn_id=self._turn_id, characters=end - start)
 
     # Waiting ----------------------------------------------------------------------------------------
 
@@ -334,6 +356,15 @@ class TextDelivery:
             await self._pause(slot.seconds)
             slot = await self._api.confirm(slot)
         return not self._interrupted.is_set()
+
+    async def _slot_for_sure(self, method: str) -> None:
+        """Book a slot and wait for it, whatever happens: calling early would be refused, and hold up
+        everybody's calls.
+        """
+        slot = await self._api.reserve(method, channel=self._channel)
+        while slot.seconds > 0:
+            await asyncio.sleep(slot.seconds)
+            slot = await self._api.confirm(slot)
 
     async def _book_ahead(self) -> None:
         """Keep this stream's place in the line of all streams: whoever books only once there is text waits a
@@ -377,7 +408,7 @@ class TextDelivery:
         """
         position = rendered = delivered = 0
         for message in self._closed:
-            expected = len(shown(self._document.text, message.start, message.sent).encode())
+            expected = len(self._document.shown(message.start, message.sent).encode())
             if message.start != position or expected != message.acknowledged_bytes:
                 raise DeliveryMismatchError(
                     f"turn {self._turn_id}: part {message.number} is not what was rendered"

@@ -25,7 +25,6 @@ from bot.slack.errors import (
     StreamExpiredError,
     TextTooLongError,
 )
-from bot.slack.formatting import shown
 from bot.slack.limits import FALLBACK_TEXT_CHARS, WriterLimits
 from bot.slack.rendered import RenderedDocument
 from bot.slack.text_safety import safe_mrkdwn
@@ -111,7 +110,7 @@ class TextMessages:
     # What a message shows ---------------------------------------------------------------------------
 
     def _shown(self, message: TextMessage, end: int, *, closed: bool) -> str:
-        return shown(self._document.text, message.start, end, closed=closed)
+        return self._document.shown(message.start, end, closed=closed)
 
     def _delta(self, message: TextMessage, end: int, *, closing: bool) -> str:
         """What to add so that the message shows everything up to ``end``."""
@@ -264,6 +263,10 @@ class TextMessages:
         else:
             self._acknowledge(message, end, text)
             await self._close(message, end)
+
+    async def edit(self, message: TextMessage) -> None:
+        """Show anew what belongs in a message that is closed, or is a post; booked."""
+        await self._rewrite(message, message.sent, booked=True)
 
     # Recovering -------------------------------------------------------------------------------------
 

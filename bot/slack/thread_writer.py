@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import structlog
 
-from bot.assessment.events import Part
+from bot.assessment.events import Part, Withdrawn
 from bot.deliveries import CARD_NUMBER, Delivery, SentMessage
 from bot.slack.api import SlackApi
 from bot.slack.card_changes import CardChanges
@@ -139,6 +139,16 @@ class ThreadWriter:
         self._document.add(replace(part, text=safe.text))
         self._start()
         self._delivery.notify()
+
+    def withdraw(self, taken_back: Withdrawn) -> None:
+        """Take back a part that was written: readers find a note in its place within seconds."""
+        self._raise_failure()
+        start, end = self._document.withdraw(taken_back.part, safe_markdown(taken_back.note).text)
+        if start == end:
+            log.warning("text.not_withdrawn", turn_id=self._thread.turn_id, part=taken_back.part)
+            return
+        self._delivery.withdraw(start, end)
+        self._start()
 
     async def finish(self, footer: Message) -> DeliveredText:
         """Deliver what is left, check that all of it arrived, and close the thread with the footer."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
+from bot.answering import RECORD_CHECKPOINT
 from bot.evidence.items import SourceFailure
 from tests.scenarios.test_answers import assert_is_an_assessment
-from tests.support.citing_script import SINCE, citing
+from tests.support.citing_script import FACTS, SINCE, citing
 from tests.support.desk import OpenDesk, bare, buttons_of, open_desk, words_of
 from tests.support.evidence_desk import ScriptedDesk, truce_items
+from tests.support.model_replies import Gate, ModelRequest, Reply
+from tests.support.seed_script import section_key
 from tests.support.valkey import RealValkey
 
 CARD_UPDATES = 3
@@ -82,3 +86,33 @@ async def test_a_stop_while_searching_ends_the_search(valkey: RealValkey) -> Non
             while not all(retrieval.closed for retrieval in sources.retrievals):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert not desk.model.requests
+
+
+async def test_a_fact_on_screen_that_no_source_bears_out_is_withdrawn(valkey: RealValkey) -> None:
+    """Readers had it; a note stands in its place now, and the text goes on. The stored assessment, which
+    follow-ups and exports are made from, is without it.
+    """
+    wrong = "Exports of magnets rose to 7,700 tonnes in October, customs data show [S5]."
+    facts = FACTS.replace("\n", f"\n- {wrong}\n", 1)
+    gate, script = Gate(facts.index("- The tariff") // 4 + 2), citing(facts)
+
+    def held(request: ModelRequest) -> Reply:
+        reply = script(request)
+        return replace(reply, gate=gate) if section_key(request) == "1" and not request.schema else reply
+
+    async with open_desk(valkey, script=held, evidence=ScriptedDesk(truce_items())) as desk:
+        ts = await desk.ask()
+        await desk.until(lambda: "7,700 tonnes" in desk.text(ts))
+        gate.open()
+        await desk.until(lambda: "_[withdrawn: it breaks rule SO4" in desk.text(ts))
+        await desk.answered(ts)
+        text = desk.text(ts)
+        assert "7,700" not in text
+        assert "customs data show" not in text
+        assert "Both sides kept the consensus of Busan" in text
+        assert [f"## {number}. " in text for number in range(1, 9)] == [True] * 8
+        footer = words_of(desk.of_kind(ts, "footer")[0])
+        assert "Text that had been shown was withdrawn" in footer
+        stored = await desk.store.load(desk.turn_id(ts))
+        assert stored is not None
+        assert "7,700" not in str(stored.checkpoints[RECORD_CHECKPOINT])

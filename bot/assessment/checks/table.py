@@ -34,6 +34,7 @@ __all__ = [
     "check_section",
     "check_watch",
     "find_faults",
+    "reason_of",
 ]
 
 _FAMILIES = (
@@ -127,6 +128,13 @@ def find_faults(check: Check, subject: Subject) -> list[Fault]:
     if not faults and subject.whole and not subject.units and Stage.SECTION in check.stages:
         faults.append(Fault("There is no text that could be looked at."))
     return faults
+
+
+def reason_of(ids: Iterable[str]) -> str:
+    """Why something was taken back, for readers: the first of the rules that it breaks."""
+    first = next(iter(ids))
+    rule = next(check.rule for check in CHECKS if check.id == first)
+    return f"it breaks rule {first}, “{rule.rstrip('.')}”"
 
 
 def _concerning(subject: Subject) -> Iterable[Check]:
