@@ -93,7 +93,7 @@ def bottom_line(comparison: Comparison) -> str:
         return ""
     lead = _lead(comparison)
     widest = max(spreads(comparison), key=lambda spread: spread.width)
-    return f"{lead[:1].upper()}{lead[1:]}. {_widest(widest)}"
+    return f"{lead[0].upper()}{lead[1:]}. {_widest(widest)}"
 
 
 def table_rows(comparison: Comparison) -> Rows:
@@ -121,8 +121,10 @@ def _lead(comparison: Comparison) -> str:
     for name, codes in first.items():
         if len(codes) == everybody:
             return f"{'both' if everybody == 2 else f'all {everybody}'} rank {name} first"
-    parts = (f"{name} with {enumerated(codes)}" for name, codes in first.items())
-    return f"they differ: {', '.join(parts)}"
+    return "; ".join(
+        f"{enumerated(codes)} {'rank' if len(codes) > 1 else 'ranks'} {name} first"
+        for name, codes in first.items()
+    )
 
 
 def _alike(comparison: Comparison) -> str:

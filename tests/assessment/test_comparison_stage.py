@@ -83,7 +83,7 @@ async def test_all_score_one_set_on_one_table(api: Api) -> None:
         ("Spread", "30–58 %", "12–22 %", "28–48 %"),
     )
     assert card.bottom_line == (
-        "They differ: H1 with CN-01 and JP-01, H3 with US-01. "
+        "CN-01 and JP-01 rank H1 first; US-01 ranks H3 first. "
         "The widest spread is on H1: US-01 30 %, CN-01 58 %."
     )
     assert card.legend[0] == "**H1:** The controls stay suspended and the deal is renewed."

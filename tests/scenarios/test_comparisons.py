@@ -91,7 +91,7 @@ async def test_views_are_compared_and_each_assessment_is_a_button_away(
         assert table_of(card)[2] == ["US-01", "30 % (24–36)", "22 % (20–28)", "48 % (45–54)"]
         assert table_of(card)[-1] == ["Spread", "30–58 %", "12–22 %", "28–48 %"]
         assert "US-01: H1 30 % (24–36), H2 22 % (20–28)" in card.text
-        assert "They differ: H1 with CN-01 and JP-01, H3 with US-01." in words_of(card)
+        assert "CN-01 and JP-01 rank H1 first; US-01 ranks H3 first." in words_of(card)
         assert "H2:** The deal widens into a broader bargain." in words_of(card)
         text = desk.text(ts)
         assert re.findall(r"^## (.+)", text, re.MULTILINE)[1:4] == [
