@@ -168,9 +168,10 @@ async def write_draft(
                 reason = FinishReason.LENGTH
                 break
     intake.close(whole=reason is FinishReason.STOP)
-    if begun_with and intake.empty and reason is FinishReason.STOP:
-        return  # asked to go on after its last line, the model had nothing to add
     if len(draft.units) == begun_with:
+        going_on = begun_with and reason is FinishReason.STOP
+        if going_on and (intake.empty or find_defect(draft.spec, draft.units) is None):
+            return  # asked to go on after its last line, the model had nothing to add
         accounts.counts["unusable_draft"] += 1
         raise UnusableDraftError("nothing left after the checks")
 

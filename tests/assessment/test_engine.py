@@ -282,10 +282,11 @@ async def test_a_torn_section_goes_on_after_what_was_shown(seed: Assessment) -> 
     assert "of the resumed run" in shown
 
 
-async def test_a_section_torn_after_its_last_line_is_complete(seed: Assessment) -> None:
-    """The model has nothing to add, which is no failure."""
+@pytest.mark.parametrize("rest", ["", "1].**", "## 2."])
+async def test_a_section_torn_after_its_last_line_is_complete(seed: Assessment, rest: str) -> None:
+    """The model has nothing to add, or only how its last line ended, which is no failure."""
     torn = {**seed.checkpoints, "section-2": {**seed.checkpoints["section-2"], "complete": False}}
-    resumed = await assess(ScriptedModel(lambda _: ""), checkpoints=torn)
+    resumed = await assess(ScriptedModel(lambda _: rest), checkpoints=torn)
     assert resumed.text == seed.text
     assert not resumed.report.problems
 
