@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import psutil
 
 from bot.settings import Settings
-from tests.support.desk import ROOT, environment_of
+from tests.faults.nursery import Child, Nursery
+from tests.support.desk import environment_of
 
 __all__ = ["Replica"]
 
@@ -20,7 +20,7 @@ __all__ = ["Replica"]
 class Replica:
     """One process; its standard error, JSON lines, goes to a file of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: Child, log: Path) -> None:
         self.process = process
         self._log = log
         self._read = 0
@@ -28,15 +28,11 @@ class Replica:
 
     @classmethod
     async def start(
-        cls, settings: Settings, log: Path, *, variables: Mapping[str, str] | None = None
+        cls, nursery: Nursery, settings: Settings, log: Path, *, variables: Mapping[str, str] | None = None
     ) -> Replica:
         """Start it; it takes questions once its socket is connected."""
         environment = environment_of(settings) | {"COUNTRY_AGENTS_LOG_FORMAT": "json"} | dict(variables or {})
-        with log.open("wb") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "serve"), cwd=ROOT, env=environment, stderr=stderr
-            )
-        return cls(process, log)
+        return cls(await nursery.bear(environment, log), log)
 
     @property
     def alive(self) -> bool:
@@ -45,14 +41,12 @@ class Replica:
 
     async def kill(self) -> None:
         """Kill -9, if it still runs."""
-        if self.alive:
-            self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
 
     def terminate(self) -> None:
         """SIGTERM."""
-        if self.alive:
-            self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
 
     async def ended(self) -> int:
         """The exit code, once it has ended."""

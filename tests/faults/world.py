@@ -19,6 +19,7 @@ from typing import Any
 
 from bot.sandbox import WorkspaceConfig
 from bot.store.stored_turns import Outcome, StoredTurn
+from tests.faults.nursery import Nursery
 from tests.faults.replicas import Replica
 from tests.support.desk import OpenDesk, open_desk
 from tests.support.model_replies import Gate, ModelRequest, Reply
@@ -92,6 +93,7 @@ class World:
 
     desk: OpenDesk
     valkey: RealValkey
+    nursery: Nursery
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     """Of the environment of the replicas."""
@@ -117,7 +119,8 @@ class World:
         for _ in range(number):
             self.started += 1
             log = self.folder / f"replica-{self.started}.log"
-            self.replicas.append(await Replica.start(self.desk.settings, log, variables=self.variables))
+            started = await Replica.start(self.nursery, self.desk.settings, log, variables=self.variables)
+            self.replicas.append(started)
         if wait:
             await self.complete()
 
@@ -284,7 +287,8 @@ def continued(request: ModelRequest, reply: Reply) -> Reply:
     begins = "".join(letter for _, letter in letters).find(last)
     assert begins >= 0, f"asked to go on after a line that was never given: {last}"
     end = letters[begins + len(last) - 1][0] + 1
-    return replace(reply, text=reply.text[end:].lstrip("}]).: \n"))
+    rest = re.sub(r"^\d*[\]}).:*]*\s*", "", reply.text[end:])  # the number of an id, and how the line ends
+    return replace(reply, text=rest)
 
 
 @asynccontextmanager
@@ -316,7 +320,9 @@ async def open_world(
                 **given,
             )
         )
-        world = World(desk, valkey, folder, dict(variables or {}))
+        nursery = await Nursery.open()
+        stack.push_async_callback(nursery.aclose)
+        world = World(desk, valkey, nursery, folder, dict(variables or {}))
         desk.model.script = world.script
         stack.push_async_callback(world.aclose)
         await world.start(replicas)
