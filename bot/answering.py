@@ -158,6 +158,7 @@ class _Answer:
             turn.turn_id,
             limits=answering.api.limits,
             delivered=run.stored.delivery,
+            look_first=not run.lease.fresh,
         )
 
     def card(self, *, running: bool = False, check_line: str = "") -> cards.Message:

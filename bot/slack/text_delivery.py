@@ -70,9 +70,13 @@ class TextDelivery:
         thread: TurnThread,
         limits: WriterLimits,
         clock: Callable[[], float],
+        look_first: bool = False,
     ) -> None:
         self._api = api
         self._messages = messages
+        self._look_first = look_first
+        self._unnoted: dict[int, str] = {}
+        """Messages by number that an earlier run sent and whose note was lost: their ts."""
         self._document = document
         self._earlier = tuple(sorted(earlier, key=lambda message: message.number))
         self._turn_id = thread.turn_id
@@ -211,7 +215,11 @@ class TextDelivery:
         start = self._position
         number = self._closed[-1].number + 1 if self._closed else 1
         method = self._first_call()
-        if not await self._slot(method) or self._first_call() != method:
+        if self._look_first:
+            self._unnoted, self._look_first = await self._messages.unnoted(number), False
+        if number in self._unnoted:
+            method = "chat.update"
+        if not await self._slot(method) or method not in {self._first_call(), "chat.update"}:
             return
         plan = next_message(
             self._document.text,
@@ -221,6 +229,10 @@ class TextDelivery:
             post_limit=self._post_limit,
             complete=self._complete,
         )
+        if method == "chat.update":
+            ts = self._unnoted.pop(number)
+            self._open = await self._messages.take_over(number, ts, start, plan.end, whole=plan.whole)
+            return
         if method == "chat.postMessage":
             self._open = await self._messages.post(number, start, plan.end, whole=plan.whole)
             return

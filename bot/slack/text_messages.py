@@ -206,6 +206,28 @@ class TextMessages:
             await self._note(message, "open")
         return message
 
+    async def take_over(
+        self, number: int, ts: str, start: int, end: int, *, whole: bool
+    ) -> TextMessage | None:
+        """Put ``document[start:end]`` in place of what an earlier run sent as this message, its note being
+        lost; it goes on as a post. Booked for chat.update. None: somebody deleted it.
+        """
+        message = TextMessage(number, "post", start, start, end, ts=ts, started_at=self._clock())
+        log.warning("message.taken_over", turn_id=self._turn_id, part=number)
+        self.known.add(ts)
+        await self._note(message, "open")
+        if not await self._rewrite(message, end, booked=True):
+            return None
+        if whole:
+            await self._close(message, end)
+        return message
+
+    async def unnoted(self, first: int) -> dict[int, str]:
+        """The ts, by number, of this turn's messages from this number on: an earlier run sent them, and its
+        note of them is lost. Most often none.
+        """
+        return await self._search.unnoted(first, username=self._sender.username, known=self.known)
+
     def _acknowledge(self, message: TextMessage, end: int, text: str) -> None:
         message.sent = end
         message.acknowledged_bytes += len(text.encode())

@@ -108,6 +108,24 @@ class ThreadSearch:
                 return message.ts
         return None
 
+    async def unnoted(self, first: int, *, username: str, known: Collection[str]) -> dict[int, str]:
+        """The ts, by number, of this turn's text messages from number ``first`` on, of which nobody knows:
+        by metadata, and last the stream after those in ``known`` that nobody has claimed.
+        """
+        found: dict[int, str] = {}
+        stream = None
+        for message in await self._messages(None):
+            part = int(message.metadata.get("part", -1))
+            if message.metadata_type == PART_EVENT:
+                if part >= first and self._is_ours(message.metadata, TEXT, part):
+                    found[part] = message.ts
+            # A stream of ours bears the name; a file that was put into the thread does not.
+            elif message.username == username and known and message.ts > max(known):
+                stream = message.ts
+        if stream is not None:
+            found[max(found, default=first - 1) + 1] = stream
+        return found
+
     async def streamed(
         self, part: int, *, after: str | None, username: str, known: Collection[str]
     ) -> str | None:

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 class ThreadWriter:
     """Writes one turn. Made anew by every run of it; ``delivered`` is what earlier runs noted (None on
-    the first run).
+    the first run). ``look_first``: there may be messages of theirs in the thread that nobody has noted.
 
     ``write`` never waits. What goes wrong in delivery is raised by the next ``write`` or by ``finish``,
     and reported by ``failed`` at once: ``StoppedByUserError``, ``SlackGoneError``, any other
@@ -45,7 +45,7 @@ class ThreadWriter:
     Call ``aclose`` in any case; it sends nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         api: SlackApi,
         journal: Journal,
@@ -56,13 +56,14 @@ class ThreadWriter:
         limits: WriterLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         delivered: Delivery | None = None,
+        look_first: bool = False,
     ) -> None:
         api = self._api = api.counting()
         self._journal = journal
         self._thread = TurnThread(turn_id, place, sender)
         self._limits = limits or WriterLimits()
         earlier = delivered or Delivery()
-        self._resumed = earlier != Delivery()
+        self._resumed = look_first or earlier != Delivery()
         self._card_ts = earlier.card_ts
         self._footer_ts = earlier.footer_ts
         self._card_changes = CardChanges(api, self._thread, self._limits)
@@ -82,6 +83,7 @@ class ThreadWriter:
             thread=self._thread,
             limits=self._limits,
             clock=clock,
+            look_first=look_first,
         )
         self._task: asyncio.Task[None] | None = None
         self._failed = asyncio.Event()

@@ -29,6 +29,8 @@ CLAIM = """
 local taken_by = redis.call('GET', KEYS[1])
 local new = not taken_by or taken_by == ARGV[2]
 if not taken_by then
+  local clock = redis.call('TIME')
+  redis.call('HSET', KEYS[2], 'taken', string.format('%.0f', clock[1] * 1000000 + clock[2]))
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[5])
   redis.call('HSET', KEYS[2], 'turn', ARGV[3], 'state', 'waiting', 'fence', 0, 'attempts', 0)
   redis.call('EXPIRE', KEYS[2], ARGV[6])
@@ -70,16 +72,23 @@ return {head, math.max(redis.call('PTTL', KEYS[3]), 0)}
 
 BEGIN = """
 -- KEYS record, running, document, checkpoints, inbox; ARGV turn id, TTL
--- Returns {fence, attempt, bytes of the document}, or nil when the turn is over or forgotten.
+-- Returns {fence, attempt, bytes of the document, microseconds since the turn was taken, 1 when no run before
+-- is known}, or nil when the turn is over or forgotten.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'waiting' and state ~= 'running' then return nil end
-local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local taken, before = unpack(redis.call('HMGET', KEYS[1], 'taken', 'fence'))
+-- By the clock, not counted: a server that crashed may have forgotten a run that still thinks it owns this.
+local fence = string.format('%.0f', math.max(tonumber(before) + 1, now))
+redis.call('HSET', KEYS[1], 'fence', fence)
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 redis.call('HSET', KEYS[1], 'state', 'running')
 redis.call('ZADD', KEYS[5], 'XX', 0, ARGV[1]) -- whatever older question comes now, this one is finished first
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 for _, key in ipairs({KEYS[1], KEYS[3], KEYS[4]}) do redis.call('EXPIRE', key, ARGV[2]) end
-return {fence, attempt, redis.call('STRLEN', KEYS[3])}
+local age = string.format('%.0f', now - tonumber(taken or 0))
+return {fence, attempt, redis.call('STRLEN', KEYS[3]), age, tonumber(before) == 0 and 1 or 0}
 """
 
 CHECKPOINT = """

@@ -79,7 +79,9 @@ class Abandoned:
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One run's right to work on a turn, until a newer run takes it. ``attempt`` counts from 1."""
+    """One run's right to work on a turn, until a newer run takes it, with a higher ``fence``. ``attempt``
+    counts from 1.
+    """
 
     turn_id: str
     fence: int
@@ -87,6 +89,8 @@ class Lease:
     keys: ThreadKeys
     document_bytes: int
     """UTF-8 bytes of the document as far as this run knows it to be stored; the store moves it on."""
+    fresh: bool = False
+    """No run can have written to Slack before, not even one that the server has forgotten in a crash."""
     known_messages: set[str] = field(default_factory=set)
     """Timestamps of messages that already lead to this turn."""
 

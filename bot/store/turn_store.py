@@ -54,6 +54,10 @@ MICROSECONDS = 1_000_000
 RECENT_KEPT = 12
 """Turns remembered of each person for their home tab: a screenful."""
 
+FRESH_SECONDS = 1.0
+"""A run that begins sooner than this after its question was taken is the first one for certain. A later one
+may come after a crash of the server, which forgets up to its last second, and what a run noted in it."""
+
 SWEEP_GRACE_SECONDS = 15.0
 """Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
 
@@ -213,8 +217,9 @@ class TurnStore:
                 )
         if thread is None or answer is None:
             raise FencedError(f"turn {turn_id} is over or forgotten")
-        fence, attempt, document_bytes = answer
-        return Lease(turn_id, fence, attempt, thread, document_bytes)
+        fence, attempt, document_bytes, age, first = answer
+        fresh = bool(first) and float(age) < FRESH_SECONDS * MICROSECONDS
+        return Lease(turn_id, int(fence), attempt, thread, document_bytes, fresh)
 
     async def load(self, turn_id: str) -> StoredTurn | None:
         """All that is known of a turn, or None when it is forgotten."""

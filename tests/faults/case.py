@@ -94,9 +94,9 @@ class Case:
         return self.ts
 
     async def _let_grow(self) -> None:
-        """The stream starts with the facts; then there is more to show, and more still to come."""
-        start = self.world.hold_model(self.turn_id, "2", 0)
-        self.held.model = self.world.hold_model(self.turn_id, "3", 150)
+        """The stream starts; then there is more to show, and more still to come."""
+        start = self.world.hold_model(self.turn_id, self.stage.waiting, 0)
+        self.held.model = self.world.hold_model(self.turn_id, self.stage.growing, 150)
         await self.world.desk.until(lambda: self.stream() is not None, REACH_SECONDS)
         start.open()
 

@@ -21,7 +21,8 @@ CALLS = frozenset({"plan", "outlook", "watch", "1", "2", "3", "4", "5", "6", "8"
 class Stage:
     """A moment of a turn. ``call`` is the model call that is held half-way, ``shown`` what is on screen then;
     ``method`` and ``kind`` are the Slack call that is held (``kind``: card, text or footer, by its metadata).
-    ``growing``: the answer is held in its middle meanwhile; a text that is all there is sent without an append.
+    ``waiting`` is a model call that is held until a message of the turn is streaming, ``growing`` one that is
+    held as long as the turn is at its stage: text that is all there is sent without a stream.
     """
 
     name: str
@@ -30,7 +31,8 @@ class Stage:
     after_tokens: int = 0
     method: str = ""
     kind: str = ""
-    growing: bool = False
+    waiting: str = ""
+    growing: str = ""
 
     def wants(self, arguments: Mapping[str, Any]) -> bool:
         """Whether a call of ``method`` is the one of this stage."""
@@ -53,8 +55,8 @@ STAGES = (
     Stage("section 7", call="watch", shown="## 7. ", after_tokens=60),
     Stage("section 8", call="8", shown="## 8. ", after_tokens=100),
     Stage("stream start", method="chat.startStream"),
-    Stage("append", method="chat.appendStream", growing=True),
-    Stage("card update", method="chat.update", kind="card"),
+    Stage("append", method="chat.appendStream", waiting="2", growing="3"),
+    Stage("card update", method="chat.update", kind="card", waiting="plan", growing="2"),
     Stage("stop", method="chat.stopStream"),
     Stage("footer", method="chat.postMessage", kind="footer"),
     Stage(AFTER),

@@ -372,7 +372,7 @@ STRIKES = (
     _slack("reset, done", drop="after"),
     Strike("stream expired", "slack stream", expire, held_before=True),
     Strike("stream too long", "slack stream", overflow, held_before=True),
-    Strike("stopped in Slack", "stop", stop_in_slack),
+    Strike("stopped in Slack", "stop", stop_in_slack, held_before=True),
     Strike("stopped on the card", "stop", stop_on_card),
     Strike("channel archived", "gone", archive, held_before=True),
     Strike("bot removed", "gone", remove, held_before=True),

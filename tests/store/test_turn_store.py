@@ -181,7 +181,7 @@ async def test_a_newer_run_shuts_the_older_one_out(store: TurnStore) -> None:
     assert stored is not None
     assert stored.delivery.document == "kept going on"
     assert stored.checkpoints == {}
-    assert (newer.fence, newer.attempt) == (2, 2)
+    assert (newer.fence > older.fence, newer.attempt) == (True, 2)
 
 
 async def test_a_forgotten_turn_refuses_its_run(store: TurnStore, redis: Redis, namespace: str) -> None:
