@@ -82,19 +82,16 @@ _QUESTION = re.compile(
 )
 
 
-_ADDRESS = re.compile(r"https?://(?:www\.)?([^\s/?#]+)\S*")
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 def headline(question: Question) -> str:
-    """The user's first line or sentence, at most twelve words, without markup or mentions; where there is
-    nothing but an address, whose page it is.
-    """
+    """The user's first line or sentence, at most twelve words, without markup or mentions."""
     text = question.text or (question.quoted[0].text if question.quoted else "")
     lines = (_plain(line) for line in text.splitlines())
     first_line = next((line for line in lines if any(map(str.isalnum, line))), "")
-    address = _ADDRESS.search(text)
-    if not first_line and address is not None:
-        return f"A page of {_plain(address[1])}"
+    if not first_line and _ADDRESS.search(text):
+        return "A linked page"
     sentences = split_sentences(first_line)
     words = (sentences[0] if sentences else "").split()
     if len(words) > HEADLINE_WORDS:

@@ -93,6 +93,7 @@ def page_state(workspace: Workspace, user: str) -> dict[str, Any]:
             "is_bot": True,
             "icon": app.icon,
             "app_id": app.app_id,
+            "is_agent": app.agent,
         }
         for app in workspace.apps.values()
     ]

@@ -20,7 +20,7 @@ from tests.support.seed_script import QUESTION
         ("\u202eTruce\u200b now", "Truce now"),
         ("\n\n  A truce.\nMore", "A truce"),
         ("https://www.example.com/a?b\n— — —\nWhat of it?", "What of it?"),
-        ("<https://www.example.com/a?b>", "A page of example.com"),
+        ("<https://www.example.com/a?b>", "A linked page"),
     ],
 )
 def test_the_headline_is_the_first_line_or_sentence(question: str, title: str | None) -> None:

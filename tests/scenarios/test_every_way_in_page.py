@@ -160,6 +160,9 @@ async def test_a_channel_without_us(desk: OpenDesk, open_tab: OpenTab) -> None:
     desk.sandbox.workspace.leave(desk.sandbox.workspace.channel("C0RANDOM"), "U0AGENTS")
     page = await open_tab(desk)
     await go_to(page, "random")
+    await say(page, "@JP-01 And a mention?")
+    await expect(page.locator(".composer-error").first).to_contain_text("not in this channel")
+    await expect(thread(page)).to_be_hidden()
     await say(page, "/assess brief CN Here as well?")
     told = page.get_by_test_id("message").filter(has_text="I am not in this channel")
     line = (await told.locator("pre, code").first.inner_text()).strip()
@@ -191,6 +194,7 @@ async def test_the_home_tab(desk: OpenDesk, open_tab: OpenTab) -> None:
     home = page.locator(".home-view")
     asked = home.locator(".block-section").filter(has_text="How long will the truce on rare earths hold?")
     await expect(asked.first).to_contain_text("answered")
+    assert await page.locator("#channel-scroller").evaluate("pane => pane.scrollTop") == 0
     await asked.first.get_by_role("button", name="Open").click()
     await answer_below(page, "How long will the truce on rare earths hold?")
     await page.get_by_test_id("app-link").filter(has_text="Country Agents").click()

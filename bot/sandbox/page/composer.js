@@ -93,6 +93,11 @@ export class Composer {
     grow(this.field);
   }
 
+  /** Says something below the box, until the next word is typed. */
+  tell(text) {
+    this.error.textContent = text;
+  }
+
   /** Sends what is written; on failure the text comes back into the box. */
   async send() {
     const typed = this.value.trim();
@@ -103,7 +108,7 @@ export class Composer {
     const answer = command ? await this.#command(command, typed, place) : await this.#message(typed, place);
     if (answer.ok) return;
     if (!this.value) this.value = typed;
-    this.error.textContent = answer.say ?? `Not sent: ${answer.error ?? "unknown error"}`;
+    this.tell(answer.say ?? `Not sent: ${answer.error ?? "unknown error"}`);
   }
 
   async #message(typed, place) {

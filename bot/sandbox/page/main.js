@@ -11,7 +11,7 @@ import { messageAt } from "./permalinks.js";
 import { authorName } from "./row.js";
 import { Prompts } from "./prompts.js";
 import { Sidebar } from "./sidebar.js";
-import { channelById, channelTitle, loadHistory, loadState, mentionsApp, post, state } from "./state.js";
+import { appsIn, channelById, channelTitle, loadHistory, loadState, post, state } from "./state.js";
 import { startTheme } from "./theme.js";
 import { ThreadPane } from "./thread.js";
 
@@ -38,9 +38,14 @@ const composer = new Composer({
   where: () => ({ channel: state.channel }),
   onSent: (answer, text) => {
     list.toEnd();
-    const ts = answer.ts ?? answer.message?.ts;
-    if (ts && mentionsApp(text)) thread.open(state.channel, ts);
-    else if (channelById(state.channel)?.is_im) openByItselfUntil = Date.now() + ANSWER_WAIT_MS;
+    const channel = channelById(state.channel);
+    const apps = appsIn(text);
+    const absent = apps.find((app) => !channel?.members.includes(app.id));
+    if (absent) {
+      composer.tell(`@${absent.name} is not in this channel and does not see that. To let it in: /invite @${absent.name}`);
+    } else if (apps.length) thread.open(channel.id, answer.ts);
+    else if (channel?.is_im && list.get(answer.ts)?.reply_count) thread.open(channel.id, answer.ts); // a fast app
+    else if (channel?.is_im) openByItselfUntil = Date.now() + ANSWER_WAIT_MS;
   },
   onCommand: () => { openByItselfUntil = Date.now() + ANSWER_WAIT_MS; },
   editLast: () => list.editLast(),
@@ -126,7 +131,7 @@ async function openHome(user) {
   homeApp = user.app_id ?? null;
   sidebar.draw({ home: user.id });
   tabs.draw(user, "home");
-  list.clear();
+  list.giveWay();
   byId("channel-foot").hidden = true;
   byId("channel-title").replaceChildren(user.real_name || user.name);
   byId("channel-topic").textContent = "App Home";

@@ -29,6 +29,8 @@ export class MessageList {
   /** Live events since a fetch began, to be applied to its answer; null while none is under way. */
   #waiting = null;
   #following = true;
+  /** Whether something else stands in the list's place. */
+  #idle = false;
 
   /** `openThread(message)` is called for "reply in thread" and "N replies". */
   constructor({ root, scroller, inThread = false, openThread = () => {} }) {
@@ -98,6 +100,7 @@ export class MessageList {
 
   /** Replaces what is shown and goes to the end. `keep`: same conversation again, so stay where the reader is. */
   load(messages, { keep = false } = {}) {
+    this.#idle = false;
     const wasFollowing = this.#following;
     if (keep) {
       const present = new Set(messages.map((m) => m.ts));
@@ -158,6 +161,14 @@ export class MessageList {
     this.#layout();
   }
 
+  /** Leaves the place to something that is no list of messages and is read from its beginning. */
+  giveWay() {
+    this.clear();
+    this.#idle = true;
+    this.scroller.scrollTop = 0;
+    this.jump.hidden = true;
+  }
+
   toEnd() {
     this.#following = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
@@ -208,13 +219,14 @@ export class MessageList {
   }
 
   #noticeScroll() {
+    if (this.#idle) return;
     const left = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight;
     this.#following = left < NEAR_END;
     this.jump.hidden = this.#following;
   }
 
   #follow() {
-    if (this.#following) this.scroller.scrollTop = this.scroller.scrollHeight;
+    if (this.#following && !this.#idle) this.scroller.scrollTop = this.scroller.scrollHeight;
     else this.#noticeScroll();
   }
 

@@ -178,7 +178,8 @@ export class MessageRow {
   }
 
   #streamFoot() {
-    if (!this.message.streaming) return null;
+    // Slack has this button only for apps that are declared as agents.
+    if (!this.message.streaming || !state.users.get(this.message.user)?.is_agent) return null;
     const stop = h("button", { type: "button", class: "button button-stop", data: { testid: "stop-stream" },
       on: { click: async () => {
         stop.disabled = true;

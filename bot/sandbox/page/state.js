@@ -79,7 +79,8 @@ export function channelTitle(channel) {
   return other ? userName(other) : channel.name;
 }
 
-/** Whether text as sent addresses an app. */
-export function mentionsApp(text) {
-  return [...text.matchAll(/<@([A-Z0-9]+)(?:\|[^>]*)?>/g)].some(([, id]) => state.users.get(id)?.is_bot);
+/** The apps that text as sent mentions, each once. */
+export function appsIn(text) {
+  const ids = new Set([...text.matchAll(/<@([A-Z0-9]+)(?:\|[^>]*)?>/g)].map(([, id]) => id));
+  return [...ids].map((id) => state.users.get(id)).filter((user) => user?.is_bot);
 }
