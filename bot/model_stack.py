@@ -13,7 +13,7 @@ from bot.errors import CountryAgentsError
 from bot.llm.endpoint import ModelEndpoint, ModelTimeouts, RoleSettings, endpoint_id
 from bot.llm.failover import FailoverModel
 from bot.llm.openai_model import OpenAIModel
-from bot.llm.pacing import PacedModel, PaceSettings, ProviderPause
+from bot.llm.pacing import PacedModel, PacedSearch, PaceSettings, ProviderPause
 from bot.llm.port import Model, Role
 from bot.llm.web_search import WebSearch
 from bot.metering import MeteredModel
@@ -56,14 +56,10 @@ class ModelStack:
     meter: MeteredModel
     """The outermost one: every call passes by."""
     servers: tuple[OpenAIModel, ...]
-
-    @property
-    def search(self) -> WebSearch | None:
-        """The first server's web search, counted with its turn's tokens; ``None`` where its API has none.
-        Whether the server has one shows when it is asked.
-        """
-        first = self.servers[0]
-        return self.meter.counted(first) if first.can_search else None
+    search: WebSearch | None
+    """The first server's web search, paced with its account and counted with its turn's tokens; ``None``
+    where its API has none. Whether the server has one shows when it is asked.
+    """
 
     def open(self) -> None:
         """Load what the first call needs (see ``OpenAIModel.open``)."""
@@ -84,6 +80,7 @@ def model_stack(
     endpoints = endpoints_of(settings, local)
     servers = tuple(OpenAIModel(endpoint) for endpoint in endpoints)
     lanes: list[Model] = list(servers)
+    search: WebSearch | None = servers[0] if servers[0].can_search else None
     if pause_of is not None:
         # Two models of one account share its pause.
         accounts = [endpoint_id(endpoint) for endpoint in endpoints]
@@ -93,8 +90,10 @@ def model_stack(
             PacedModel(server, pauses[account], pace)
             for server, account in zip(servers, accounts, strict=True)
         ]
-    model = lanes[0] if len(lanes) == 1 else FailoverModel(lanes[0], lanes[1])
-    return ModelStack(MeteredModel(model), servers)
+        if search is not None:
+            search = PacedSearch(search, pauses[accounts[0]], pace)
+    meter = MeteredModel(lanes[0] if len(lanes) == 1 else FailoverModel(lanes[0], lanes[1]))
+    return ModelStack(meter, servers, meter.counted(search) if search is not None else None)
 
 
 def endpoints_of(settings: Settings, local: DemoModel | None) -> tuple[ModelEndpoint, ...]:

@@ -17,8 +17,9 @@ from typing import Protocol
 import structlog
 
 from bot.llm.port import Finished, Model, ModelCall, ModelPausedError, ModelRateLimitedError, ResumePoint
+from bot.llm.web_search import SearchDone, SearchQuery, WebSearch
 
-__all__ = ["PaceSettings", "PacedModel", "ProviderPause"]
+__all__ = ["PaceSettings", "PacedModel", "PacedSearch", "ProviderPause"]
 
 SPREAD_SHARE = 0.25
 """Share of a pause over which its waiters come back, by chance: all at once would meet the next 429."""
@@ -64,8 +65,7 @@ class PacedModel:
 
     def __init__(self, model: Model, pause: ProviderPause, settings: PaceSettings | None = None) -> None:
         self._model = model
-        self._pause = pause
-        self._settings = settings or PaceSettings()
+        self._account = _Account(pause, settings or PaceSettings())
 
     @property
     def name(self) -> str:
@@ -78,25 +78,25 @@ class PacedModel:
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
         """See ``bot.llm.port.Model.stream``; raises ``ModelPausedError`` where the wait would be too long."""
-        await self._wait(call)
+        await self._account.wait(call)
         try:
             async with aclosing(self._model.stream(call)) as items:
                 async for item in items:
                     yield item
         except ModelRateLimitedError as error:
-            await self._note(call, error)
+            await self._account.note(call, error, self.name)
             raise
 
     async def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
         """See ``bot.llm.port.Model.resumable``."""
         if call.resume is None:  # reading on is no new call to the account
-            await self._wait(call)
+            await self._account.wait(call)
         try:
             async with aclosing(self._model.resumable(call)) as items:
                 async for item in items:
                     yield item
         except ModelRateLimitedError as error:
-            await self._note(call, error)
+            await self._account.note(call, error, self.name)
             raise
 
     def holds(self, point: ResumePoint) -> bool:
@@ -107,11 +107,39 @@ class PacedModel:
         """See ``bot.llm.port.Model.cancel``."""
         await self._model.cancel(point)
 
-    async def _wait(self, call: ModelCall) -> None:
+
+class PacedSearch:
+    """A provider's web search that waits with the model calls of its account, and whose 429s pause them."""
+
+    def __init__(self, search: WebSearch, pause: ProviderPause, settings: PaceSettings | None = None) -> None:
+        self._search = search
+        self._account = _Account(pause, settings or PaceSettings())
+
+    async def search(self, call: ModelCall) -> AsyncGenerator[SearchQuery | SearchDone, None]:
+        """See ``bot.llm.web_search.WebSearch.search``; raises ``ModelPausedError`` like ``PacedModel``."""
+        await self._account.wait(call)
+        try:
+            async with aclosing(self._search.search(call)) as items:
+                async for item in items:
+                    yield item
+        except ModelRateLimitedError as error:
+            await self._account.note(call, error, "web search")
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """The pause of an account as its calls take part in it."""
+
+    pause: ProviderPause
+    settings: PaceSettings
+
+    async def wait(self, call: ModelCall) -> None:
+        """Until the account may be called. Raises ``ModelPausedError`` where that would be too long."""
         now = asyncio.get_running_loop().time
-        deadline = now() + self._settings.longest_wait_seconds
+        deadline = now() + self.settings.longest_wait_seconds
         # Again after each wait: somebody who was first may have met the next 429.
-        while (seconds := await self._pause.remaining()) > 0:
+        while (seconds := await self.pause.remaining()) > 0:
             if now() + seconds > deadline:
                 raise ModelPausedError(
                     "the provider's account is paused after a rate limit", retry_after_seconds=seconds
@@ -119,18 +147,19 @@ class PacedModel:
             log.info("model.paused", turn=call.turn_id, call=call.name, seconds=round(seconds, 3))
             await asyncio.sleep(seconds + _spread(seconds))
 
-    async def _note(self, call: ModelCall, error: ModelRateLimitedError) -> None:
-        asked, settings = error.retry_after_seconds, self._settings
+    async def note(self, call: ModelCall, error: ModelRateLimitedError, who: str) -> None:
+        """The provider refused a call for its rate."""
+        asked, settings = error.retry_after_seconds, self.settings
         seconds = settings.default_pause_seconds if asked is None else asked
         seconds = min(seconds, settings.longest_pause_seconds)
         log.warning(
             "model.rate_limited",
             turn=call.turn_id,
             call=call.name,
-            model=self.name,
+            model=who,
             pause_seconds=round(seconds, 3),
         )
-        await self._pause.note(seconds)
+        await self.pause.note(seconds)
 
 
 def _spread(seconds: float) -> float:

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from bot.llm.endpoint import ModelEndpoint, RoleSettings, endpoint_id
 from bot.llm.failover import FailoverModel
 from bot.llm.openai_model import OpenAIModel
-from bot.llm.pacing import PacedModel, PaceSettings
+from bot.llm.pacing import PacedModel, PacedSearch, PaceSettings
 from bot.llm.port import (
     Finished,
     ModelCall,
@@ -118,6 +118,34 @@ async def test_one_replicas_429_is_waited_for_by_all(redis: Redis, namespace: st
     refused, *later = script.times
     assert min(later) - refused > 0.95
     assert max(later) - min(later) > 0.03
+
+
+async def test_the_web_search_takes_part_in_the_pause(redis: Redis, namespace: str) -> None:
+    """Its 429 holds the model's calls, of another replica too, and theirs hold it."""
+    limited = Limited(1, {"retry-after": "1"})
+    async with (
+        serve_model(limited) as server,
+        replica(server, redis, namespace) as model,
+        replica(server, redis, namespace) as other,
+    ):
+        endpoint = endpoint_at(server)
+        pause = SharedPause(
+            redis, endpoint_id(endpoint), prefix=namespace, fresh_seconds=0.0, answer_seconds=PATIENT_SECONDS
+        )
+        searcher = OpenAIModel(endpoint)
+        search = PacedSearch(searcher, pause, PATIENT)
+        with pytest.raises(ModelRateLimitedError):
+            await anext(search.search(call_of("web-search")))
+        assert await read(other) == "fine"
+        assert limited.times[1] - limited.times[0] >= 0.95
+        hasty = PacedSearch(searcher, pause, PaceSettings(longest_wait_seconds=0.0))
+        limited.refusals = len(limited.times) + 1
+        with pytest.raises(ModelRateLimitedError):
+            await read(model)
+        with pytest.raises(ModelPausedError):
+            await anext(hasty.search(call_of("web-search")))
+        assert len(limited.times) == 3, "it was not asked while the account is paused"
+        await searcher.aclose()
 
 
 async def test_two_processes_share_the_pause(valkey: RealValkey, namespace: str) -> None:
