@@ -13,6 +13,8 @@ import structlog
 from bot.assessment.formats import FORMATS
 from bot.assessment.titles import headline
 from bot.briefings.office import BriefingOffice
+from bot.choosing import Choosing
+from bot.slack.choice_form import choice_blocks
 from bot.slack.errors import SlackError
 from bot.slack.home import AskedTurn, home_view
 from bot.slack.permalinks import permalink
@@ -39,6 +41,7 @@ class HomeTab:
     ways_in: WaysIn
     store: TurnStore
     office: BriefingOffice
+    choosing: Choosing
     desk: Desk
     workspace_url: str
     """``https://example.slack.com/``; empty where Slack does not tell: then there are no links."""
@@ -46,9 +49,13 @@ class HomeTab:
     async def show(self, team: TeamId, user: UserId) -> None:
         """Publish it. Best effort: nobody loses an answer because a tab is old."""
         try:
-            asked, briefings, zone = await asyncio.gather(
-                self.store.asked_by(team, user), self.office.of_owner(team, user), self.office.zone_of(user)
+            asked, briefings, zone, choices = await asyncio.gather(
+                self.store.asked_by(team, user),
+                self.office.of_owner(team, user),
+                self.office.zone_of(user),
+                self.choosing.of(team, user),
             )
+            agents = await self.choosing.agents(team, choices)
             running = [turn for turn in asked if not turn.is_over]
             # A turn that only posts a question is over when the answer, listed itself, is asked for.
             recent = [turn for turn in asked if turn.is_over and turn.turn.opening is None]
@@ -57,6 +64,7 @@ class HomeTab:
                 [self._asked(turn, zone) for turn in running],
                 [self._asked(turn, zone) for turn in recent],
                 briefings,
+                choice_blocks(choices, agents, bound=self.choosing.bound is not None),
             )
             await self.ways_in.publish_home(user, view)
         except (SlackError, StoreError) as error:

@@ -13,6 +13,7 @@ import structlog
 
 from bot.admission import Admission, Refused
 from bot.briefings.office import BriefingOffice
+from bot.choosing import Choosing
 from bot.desk_threads import DeskThreads
 from bot.doorkeeper import Doorkeeper
 from bot.exporting import Exports, Wish
@@ -36,7 +37,7 @@ from bot.store.thread_store import address_of
 from bot.store.turn_store import TurnStore
 from bot.threads import Said
 from bot.turns import Asker, Turn, turn_id_for
-from personas.desk import Desk
+from personas.desk import BRIEF, Address, Desk
 from personas.persona import Persona
 from personas.viewpoints import view_asked_for
 
@@ -76,6 +77,7 @@ class Reception:
     threads: DeskThreads
     exports: Exports
     feedback: FeedbackStore
+    choosing: Choosing
 
     async def take(self, turn: Turn, *, pressed_by: str | None = None) -> None:
         """Put the turn into the queue, or tell the person privately why not. ``pressed_by``: who asks by a
@@ -132,6 +134,31 @@ class Reception:
         if last is None:
             return None
         return view_asked_for(text, self.desk) or self.desk.by_code(last)
+
+    async def settled(
+        self,
+        address: Address,
+        *,
+        team_id: str,
+        channel: str,
+        user_id: str,
+        goes_on: Persona | None = None,
+    ) -> tuple[Address, str]:
+        """The address with what goes for this person and channel where the text leaves it open, and the code
+        of the answer's language. ``goes_on``: who answers in the thread that the question goes on in, where
+        answers are as short as they are. Raises ``StoreError``.
+        """
+        defaults = await self.choosing.defaults(team_id, channel, user_id)
+        agent = None if address.mistyped else self.desk.by_code(defaults.agent)
+        persona = address.persona or goes_on or agent
+        brief = defaults.depth == BRIEF and not address.depth_named and goes_on is None
+        settled = replace(
+            address,
+            persona=persona,
+            format=BRIEF if brief else address.format,
+            nearest=() if persona is not None else address.nearest,
+        )
+        return settled, defaults.language
 
     async def turned_away(self, turn: Turn, *, pressed_by: str | None = None) -> Notice | None:
         """What to tell somebody whom the operator does not want answered, or not there; None: welcome."""

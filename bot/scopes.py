@@ -32,7 +32,7 @@ REQUIRED_SCOPES: Mapping[str, str] = MappingProxyType(
         "channels:history": "see the edit of a question; read a thread after a restart",
         "chat:write": "answer: post, stream, update, and show the progress line",
         "chat:write.customize": "answer under a persona's name and icon",
-        "channels:read": "see whether who changes a channel's briefings is in the channel",
+        "channels:read": "see whether who changes a channel's briefings or its agent is in the channel",
         "commands": "offer /assess, /briefing and the message shortcut",
         "files:write": "put an assessment into its thread as a file, where somebody asks for one",
         "groups:history": "the same as channels:history for private channels the bot is in",

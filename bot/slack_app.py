@@ -19,6 +19,7 @@ from bot.assessment.engine import Engine
 from bot.assessment.formats import Format
 from bot.briefing_stack import Briefings, Surroundings, briefings_of
 from bot.briefings.open_points import RecordedPoints
+from bot.choosing import Choosing
 from bot.conversations import Conversations
 from bot.desk_threads import DeskThreads
 from bot.doorkeeper import Doorkeeper, DoorPolicy
@@ -40,6 +41,7 @@ from bot.slack.receipts import Receipts
 from bot.slack.uploads import Uploads
 from bot.slack.ways_in import WaysIn
 from bot.store.briefing_store import BriefingStore
+from bot.store.choice_store import ChoiceStore
 from bot.store.connection import Redis
 from bot.store.feedback_store import FeedbackStore
 from bot.store.governor import Budget, Governor
@@ -205,6 +207,7 @@ async def open_slack_app(
     stack.push_async_callback(receipts.aclose)
     exports = Exports(Uploads(api, shared.session), words, desk)
     stack.push_async_callback(exports.aclose)
+    choosing = Choosing(ChoiceStore(shared.redis), api, desk, identity.bot_user_id, identity.bot_user, bound)
     reception = Reception(
         app_id=identity.key,
         desk=desk,
@@ -222,7 +225,8 @@ async def open_slack_app(
         store=store,
         admission=shared.admission,
         office=briefings.office,
-        home=HomeTab(ways_in, store, briefings.office, desk, identity.url),
+        home=HomeTab(ways_in, store, briefings.office, choosing, desk, identity.url),
+        choosing=choosing,
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,
         threads=desk_threads,

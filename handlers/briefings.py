@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from bot.briefings.briefing import Briefing
 from bot.briefings.days_off import holiday_countries
-from bot.briefings.office import NotAllowedError, NotThereError
+from bot.briefings.office import NotThereError
 from bot.briefings.schedule import Schedule
+from bot.membership import NotAllowedError
 from bot.reception import Reception
 from bot.slack import asking_notices
 from bot.slack import briefing_form as form

@@ -34,11 +34,22 @@ async def run_command(command: Command, reception: Reception) -> cards.Notice | 
     if command.verb in {FORGET, COMPARE}:
         deed = _forget if command.verb == FORGET else _compare
         return await deed(command, reception)
-    address = reception.desk.address(command.text, bound=reception.bound)
+    address, language = await _settled(command, reception)
     if address.persona is None or not address.text.strip():
         return await _form(command, _preset(command, address), reception)
-    turn = _turn(command, (address.persona.code,), address.format, address.text, reception)
+    question = Question(address.text, language=language)
+    turn = _turn(command, (address.persona.code,), address.format, question, reception)
     return await _ask(turn, reception)
+
+
+async def _settled(command: Command, reception: Reception) -> tuple[Address, str]:
+    """Whom the command asks, and the language of the answer."""
+    return await reception.settled(
+        reception.desk.address(command.text, bound=reception.bound),
+        team_id=command.team_id,
+        channel=command.channel,
+        user_id=command.user_id,
+    )
 
 
 async def _forget(command: Command, reception: Reception) -> cards.Notice:
@@ -68,7 +79,9 @@ async def _compare(command: Command, reception: Reception) -> cards.Notice | Non
             response_url=command.response_url,
         )
         return await _form(command, preset, reception)
-    return await _ask(_turn(command, codes, IN_DEPTH, comparison.question, reception), reception)
+    _, language = await _settled(command, reception)
+    question = Question(comparison.question, language=language)
+    return await _ask(_turn(command, codes, IN_DEPTH, question, reception), reception)
 
 
 async def _form(command: Command, preset: FormPreset, reception: Reception) -> cards.Notice | None:
@@ -86,13 +99,15 @@ async def _ask(turn: Turn, reception: Reception) -> cards.Notice | None:
     return next((notice for _, notice in await reception.ask([turn])), None)
 
 
-def _turn(command: Command, codes: tuple[str, ...], format_: str, text: str, reception: Reception) -> Turn:
+def _turn(
+    command: Command, codes: tuple[str, ...], format_: str, question: Question, reception: Reception
+) -> Turn:
     return unopened_turn(
         _asker(command, reception),
         key=command.trigger_id,
         personas=codes,
         format_=format_,
-        question=Question(text),
+        question=question,
         opening=Opening(response_url=command.response_url),
     )
 

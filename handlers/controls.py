@@ -88,6 +88,7 @@ def parse_reason(body: Payload) -> Explained | None:
     return Explained(Opinion(turn, persona, user_id, helped=helped), address, reason)
 
 
-async def take_reason(explained: Explained, reception: Reception) -> None:
-    """Keep a reason. Raises ``StoreError``."""
+async def take_reason(explained: Explained, reception: Reception) -> dict[str, str]:
+    """Keep a reason; nothing is wrong with it. Raises ``StoreError``."""
     await reception.feedback.explain(explained.opinion, explained.address, explained.reason)
+    return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.reception import Reception
 from bot.slack import asking_notices, cards, forms
@@ -35,8 +36,11 @@ async def assess_message(shortcut: Shortcut, reception: Reception) -> cards.Noti
         opening=Opening(below=shortcut.thread_ts),
     )
     await reception.keep(draft)
+    defaults = await reception.choosing.defaults(shortcut.team_id, shortcut.channel, shortcut.user_id)
     preset = forms.FormPreset(
         channel=shortcut.channel,
+        personas=(defaults.agent,) if defaults.agent else (),
+        format=defaults.depth,
         material=material[0],
         draft=draft.turn_id,
         response_url=shortcut.response_url,
@@ -54,7 +58,10 @@ async def take_form(filled: Filled, reception: Reception) -> dict[str, str]:
     personas = [code for code in filled.personas if reception.desk.by_code(code) is not None]
     if wrong := _wrong(filled, personas, draft, reception.question_limit):
         return wrong
-    refused = await reception.ask([_turn(filled, personas, draft, reception)])
+    defaults = await reception.choosing.defaults(filled.team_id, filled.channel, filled.user_id)
+    turn = _turn(filled, personas, draft, reception)
+    turn = replace(turn, question=replace(turn.question, language=defaults.language))
+    refused = await reception.ask([turn])
     return {forms.PERSONAS: refused[0][1].text} if refused else {}
 
 

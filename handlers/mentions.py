@@ -31,7 +31,7 @@ _PEOPLE_NAMED: Final = 5
 async def answer_mention(mention: Mention, reception: Reception) -> None:
     """Hand the question over, or say privately what is missing. "Stop" in a thread stops its answer."""
     mention = await _with_names(mention, reception)
-    address = await _address(mention, reception)
+    address, language = await _address(mention, reception)
     talk = _talk(mention, address)
     if talk is SmallTalk.STOP and mention.in_thread:
         running = await reception.store.running(mention.team_id, mention.channel, mention.thread_ts)
@@ -43,11 +43,11 @@ async def answer_mention(mention: Mention, reception: Reception) -> None:
     persona, notice = address.persona, _missing(mention, address, reception)
     if notice is None:
         if persona is not None:  # nobody is a notice, too
-            await reception.take(_turn(mention, address, persona.code, app_id=reception.app_id))
+            await reception.take(_turn(mention, address, persona.code, language, app_id=reception.app_id))
         return
     asks = talk is None and bool(address.text.strip() or mention.quoted)
     if mention.is_direct and persona is None and asks:
-        await _ask_whom(mention, address, reception)
+        await _ask_whom(mention, address, language, reception)
         return
     await reception.whisper(
         notice,
@@ -62,13 +62,13 @@ async def answer_mention(mention: Mention, reception: Reception) -> None:
 async def offer_again(edited: EditedMention, reception: Reception) -> None:
     """Offer to ask the changed question, for as long as the edit window is open."""
     mention = await _with_names(edited.mention, reception)
-    address = await _address(mention, reception)
+    address, language = await _address(mention, reception)
     too_late = edited.seconds_after > reception.edit_window_seconds
     persona = address.persona
     if too_late or persona is None or _missing(mention, address, reception):
         return
     # The key holds the edit's own time: each edit may be offered once.
-    turn_id = await reception.offer(_turn(mention, address, persona.code, app_id=reception.app_id))
+    turn_id = await reception.offer(_turn(mention, address, persona.code, language, app_id=reception.app_id))
     await reception.whisper(
         cards.ask_again_notice(turn_id),
         team_id=mention.team_id,
@@ -79,22 +79,28 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
     )
 
 
-async def _address(mention: Mention, reception: Reception) -> Address:
-    """Whom the mention asks. In a thread nobody need be named: the question goes on with who answered, or
-    to the country whose view it asks for.
+async def _address(mention: Mention, reception: Reception) -> tuple[Address, str]:
+    """Whom the mention asks, and the language of the answer. In a thread nobody need be named: the question
+    goes on with who answered, or to the country whose view it asks for; nor in a channel that has its agent.
     """
     address = reception.desk.address(mention.text, bound=reception.bound)
-    if address.persona is not None or not mention.in_thread:
-        return address
-    persona = await reception.thread_persona(
-        mention.team_id, mention.channel, mention.thread_ts, mention.text
+    goes_on = None
+    if mention.in_thread:
+        goes_on = await reception.thread_persona(
+            mention.team_id, mention.channel, mention.thread_ts, mention.text
+        )
+    return await reception.settled(
+        address,
+        team_id=mention.team_id,
+        channel=mention.channel,
+        user_id=mention.user_id,
+        goes_on=goes_on,
     )
-    return address if persona is None else replace(address, persona=persona, nearest=())
 
 
-async def _ask_whom(mention: Mention, address: Address, reception: Reception) -> None:
+async def _ask_whom(mention: Mention, address: Address, language: str, reception: Reception) -> None:
     """Nobody is named to the bot alone: keep the question, and let the person choose."""
-    turn = _turn(mention, address, "", app_id=reception.app_id)
+    turn = _turn(mention, address, "", language, app_id=reception.app_id)
     await reception.keep(turn)
     message = asking_notices.whom_message(reception.desk.personas, address.nearest, turn.turn_id)
     await reception.post(message, turn=turn)
@@ -147,7 +153,7 @@ async def _with_names(mention: Mention, reception: Reception) -> Mention:
     return replace(mention, text=text.strip())
 
 
-def _turn(mention: Mention, address: Address, persona: str, *, app_id: str) -> Turn:
+def _turn(mention: Mention, address: Address, persona: str, language: str, *, app_id: str) -> Turn:
     return Turn(
         turn_id=turn_id_for(app_id, mention.team_id, mention.channel, mention.message_ts),
         app_id=app_id,
@@ -159,7 +165,7 @@ def _turn(mention: Mention, address: Address, persona: str, *, app_id: str) -> T
         user_team_id=mention.user_team_id,
         persona=persona,
         format=address.format,
-        question=Question(address.text, mention.quoted),
+        question=Question(address.text, mention.quoted, language=language),
         asked_at=mention.asked_at,
         in_conversation=mention.in_thread,
     )

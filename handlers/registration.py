@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -20,6 +20,7 @@ from bot.slack import (
     briefing_form,
     briefing_notices,
     cards,
+    choice_form,
     comparison_messages,
     export_notices,
     forms,
@@ -31,6 +32,7 @@ from bot.slack.errors import SlackError
 from bot.store.errors import StoreError
 from handlers.briefings import choose_in_menu, run_briefing_command, take_briefing_form
 from handlers.buttons import ask_each, ask_edited, ask_once_more, export_assessment, stop_stream, stop_turn
+from handlers.choosing import ChosenAgent, choose, parse_agent_form, take_agent_form
 from handlers.commands import run_command
 from handlers.controls import forget_thread, parse_reason, press_thumb, take_reason
 from handlers.forms import assess_message, take_form
@@ -54,6 +56,9 @@ from handlers.ways_out import answer_directly, ask_chosen, ask_here, join_and_as
 __all__ = ["register"]
 
 log = structlog.get_logger()
+
+_Filled = TypeVar("_Filled")
+"""What a form holds."""
 
 DEED_SECONDS: Final = 2.0
 """Longest time for what a button, a command or a form does: Slack wants its ack within 3 seconds, and else
@@ -112,21 +117,57 @@ def register(app: AsyncApp, reception: Reception) -> None:
     app.command(_BRIEFING_COMMAND)(_on_briefing_command(reception))  # before any other name
     app.command(_ANY_COMMAND)(_on_command(reception))
     app.shortcut({"type": "message_action", "callback_id": ASSESS_SHORTCUT})(_on_shortcut(reception))
-    app.view(forms.FORM)(_on_form(reception))
-    app.view(answer_controls.REASON_FORM)(_on_reason(reception))
+    app.view(forms.FORM)(_on_view(parse_form, take_form, forms.QUESTION, reception))
+    reason_form = _on_view(parse_reason, take_reason, answer_controls.REASON, reception)
+    app.view(answer_controls.REASON_FORM)(reason_form)
     for action_id, deed in _DEEDS.items():
         app.action(action_id)(_on_action(deed, reception))
     app.action(_CHOICE)(_on_action(ask_chosen, reception))
     app.action(_LINK)(_acknowledge_link)
     app.action(_EACH)(_on_action(ask_each, reception))
     _register_briefings(app, reception)
+    _register_choices(app, reception)
     app.error(_on_error)
 
 
 def _register_briefings(app: AsyncApp, reception: Reception) -> None:
-    app.view(briefing_form.FORM)(_on_briefing_form(reception))
+    form = _on_view(parse_briefing_form, take_briefing_form, briefing_form.CHANNEL, reception)
+    app.view(briefing_form.FORM)(form)
     app.action(briefing_notices.MENU)(_on_briefing_menu(reception))
     app.action(briefing_notices.NEW)(_on_briefing_menu(reception))
+
+
+def _register_choices(app: AsyncApp, reception: Reception) -> None:
+    async def show(chosen: ChosenAgent) -> None:
+        await reception.home.show(chosen.team_id, chosen.user_id)
+
+    form = _on_view(parse_agent_form, take_agent_form, choice_form.CHANNEL, reception, after=show)
+    app.view(choice_form.AGENT_FORM)(form)
+    for action_id in (choice_form.CHOOSE_DEPTH, choice_form.CHOOSE_LANGUAGE, choice_form.OPEN_AGENT_FORM):
+        app.action(action_id)(_on_choice(reception))
+
+
+def _on_choice(reception: Reception) -> Callable[..., Awaitable[None]]:
+    """A setting on the home tab, where there is nothing to answer in."""
+
+    async def on_choice(ack: AsyncAck, body: dict[str, Any]) -> None:
+        action = parse_action(body)
+        notice = None
+        if action is not None:
+            try:
+                async with asyncio.timeout(DEED_SECONDS):
+                    notice = await choose(action, reception)
+            except _AWAY as error:
+                log.warning("choice.not_taken", action=action.action_id, error=type(error).__name__)
+                notice = cards.unavailable_notice()
+        await ack()
+        if action is None:
+            return
+        if notice is not None:
+            await reception.office.tell(action.user_id, notice)
+        await reception.home.show(action.team_id, action.user_id)
+
+    return on_choice
 
 
 def _on_opened(reception: Reception) -> Callable[..., Awaitable[None]]:
@@ -173,43 +214,37 @@ def _on_shortcut(reception: Reception) -> Callable[..., Awaitable[None]]:
     return on_shortcut
 
 
-def _on_form(reception: Reception) -> Callable[..., Awaitable[None]]:
-    async def on_form(ack: AsyncAck, body: dict[str, Any]) -> None:
-        filled = parse_form(body)
+def _on_view(
+    parse: Callable[[dict[str, Any]], _Filled | None],
+    take: Callable[[_Filled, Reception], Awaitable[dict[str, str]]],
+    field: str,
+    reception: Reception,
+    *,
+    after: Callable[[_Filled], Awaitable[None]] | None = None,
+) -> Callable[..., Awaitable[None]]:
+    """A form that was sent off. What is wrong is said at its fields, and that we cannot take it at ``field``;
+    ``after``: what is done once it is taken, when Slack has its ack.
+    """
+
+    async def on_view(ack: AsyncAck, body: dict[str, Any]) -> None:
+        filled = parse(body)
         errors: dict[str, str] = {}
         if filled is not None:
             try:
                 async with asyncio.timeout(DEED_SECONDS):
-                    errors = await take_form(filled, reception)
+                    errors = await take(filled, reception)
             except _AWAY as error:
                 # The form stays open with everything in it; what was taken already is not taken twice.
-                log.warning("form.without_queue", error=type(error).__name__)
-                errors = {forms.QUESTION: cards.unavailable_notice().text}
+                log.warning("form.not_taken", field=field, error=type(error).__name__)
+                errors = {field: cards.unavailable_notice().text}
         if errors:
             await ack(response_action="errors", errors=errors)
-        else:
-            await ack()
+            return
+        await ack()
+        if filled is not None and after is not None:
+            await after(filled)
 
-    return on_form
-
-
-def _on_reason(reception: Reception) -> Callable[..., Awaitable[None]]:
-    async def on_reason(ack: AsyncAck, body: dict[str, Any]) -> None:
-        explained = parse_reason(body)
-        errors: dict[str, str] = {}
-        if explained is not None:
-            try:
-                async with asyncio.timeout(DEED_SECONDS):
-                    await take_reason(explained, reception)
-            except _AWAY as error:
-                log.warning("reason.without_store", error=type(error).__name__)
-                errors = {answer_controls.REASON: cards.unavailable_notice().text}
-        if errors:
-            await ack(response_action="errors", errors=errors)
-        else:
-            await ack()
-
-    return on_reason
+    return on_view
 
 
 def _on_action(
@@ -246,25 +281,6 @@ def _on_briefing_command(reception: Reception) -> Callable[..., Awaitable[None]]
         await _acknowledge(ack, notice)
 
     return on_command
-
-
-def _on_briefing_form(reception: Reception) -> Callable[..., Awaitable[None]]:
-    async def on_form(ack: AsyncAck, body: dict[str, Any]) -> None:
-        filled = parse_briefing_form(body)
-        errors: dict[str, str] = {}
-        if filled is not None:
-            try:
-                async with asyncio.timeout(DEED_SECONDS):
-                    errors = await take_briefing_form(filled, reception)
-            except (*_AWAY, SlackError) as error:
-                log.warning("briefing.form_failed", error=type(error).__name__)
-                errors = {briefing_form.CHANNEL: cards.unavailable_notice().text}
-        if errors:
-            await ack(response_action="errors", errors=errors)
-        else:
-            await ack()
-
-    return on_form
 
 
 def _on_briefing_menu(reception: Reception) -> Callable[..., Awaitable[None]]:

@@ -32,6 +32,7 @@ from personas.wording import (
     brief_set_off,
     ends_word,
     folded,
+    in_depth_end,
     normalised,
 )
 
@@ -60,6 +61,10 @@ class Address:
     format: Format
     text: str
     """What remains of the question: a piece of the ``normalised`` input; may be empty."""
+    depth_named: bool = False
+    """Whether the text names the format."""
+    mistyped: bool = False
+    """Whether the text begins with what looks like a code, of nobody on the desk."""
     nearest: tuple[Persona, ...] = ()
     """Who may have been meant, likeliest first; only when ``persona`` is ``None``."""
 
@@ -105,8 +110,8 @@ class Desk:
             raise ValueError(f"no persona {bound} on the desk")
         text = normalised(text)
         words = folded(text)
-        brief = brief_end(words, 0)
-        start = brief or 0
+        brief, deep = brief_end(words, 0), in_depth_end(words, 0)
+        start = brief or deep or 0
         found = self._named_at(text, words, start)
         if owner is not None:
             end = _bound_end(words, start, found, owner)
@@ -114,11 +119,13 @@ class Desk:
             owner, end = found.personas[0], found.end
         else:
             nearest = found.personas if found else self._nearest(text, words, start)
-            return Address(None, BRIEF if brief is not None else IN_DEPTH, text[start:], nearest[:NEAREST])
-        if brief is None and end > start:  # after a name that stays in its sentence, nothing is taken off
-            brief = brief_end(words, end)
-            end = end if brief is None else brief
-        return Address(owner, BRIEF if brief is not None else IN_DEPTH, text[end:])
+            mistyped = CODE_LIKE.match(words, after(OPENING, words, start)) is not None
+            return Address(None, *_depth(brief, deep, text[start:]), mistyped, nearest[:NEAREST])
+        if brief is None and deep is None and end > start:
+            # After a name that stays in its sentence, nothing is taken off.
+            brief, deep = brief_end(words, end), in_depth_end(words, end)
+            end = brief if brief is not None else deep if deep is not None else end
+        return Address(owner, *_depth(brief, deep, text[end:]))
 
     def named_in(self, text: str) -> Iterator[tuple[Persona, int, int]]:
         """Everyone named anywhere in ``normalised`` text, by a name or a code, with where the name begins and
@@ -230,6 +237,11 @@ class Desk:
                 persona = self._owners[name] if name is not None else self._coded(CODE.match(words, at))
                 if persona is not None:
                     yield persona
+
+
+def _depth(brief: int | None, deep: int | None, text: str) -> tuple[Format, str, bool]:
+    """The format, the question, and whether the format was named: by "brief" or by "in depth"."""
+    return (BRIEF if brief is not None else IN_DEPTH), text, brief is not None or deep is not None
 
 
 def _bound_end(words: str, start: int, found: _Found | None, owner: Persona) -> int:

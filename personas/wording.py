@@ -24,6 +24,7 @@ __all__ = [
     "brief_set_off",
     "ends_word",
     "folded",
+    "in_depth_end",
     "normalised",
 ]
 
@@ -56,6 +57,7 @@ _ASKING = re.compile(
 )
 _KINDS = "answer|assessment|look|question|read|take|view"
 _BRIEF = re.compile(rf"(?:(?:a|in) )?(?:briefly|(?:quick|brief)(?: (?:{_KINDS}))?)(?![\w-])")
+_IN_DEPTH = re.compile(rf"(?:an? )?in[- ]depth(?: (?:{_KINDS}))?(?![\w-])")
 _AFTER_BRIEF = re.compile(rf"{_CLOSING}(?:\s|[:;,.!|、。]|{_SPACED_DASH})*{_CLOSING}\s*")
 _BRIEF_SET_OFF = re.compile(rf"{_CLOSING}\s*(?:[:;,|、]|{_SPACED_DASH}|\n|$)")
 _BRIEF_IN_SENTENCE = re.compile(r" (?:me|us|on|about|of|for|to|and|note|overview|summary|history)(?!\w)")
@@ -110,6 +112,14 @@ def brief_end(words: str, at: int) -> int | None:
     if _BRIEF_IN_SENTENCE.match(words, brief.end()):
         return at
     return after(_AFTER_BRIEF, words, brief.end())
+
+
+def in_depth_end(words: str, at: int) -> int | None:
+    """Where the question goes on after "in depth" and a mark at ``at``; ``None`` if it is not there."""
+    deep = _IN_DEPTH.match(words, after(OPENING, words, at))
+    if deep is None or not _BRIEF_SET_OFF.match(words, deep.end()):
+        return None
+    return after(_AFTER_BRIEF, words, deep.end())
 
 
 def brief_set_off(words: str, at: int) -> bool:

@@ -16,16 +16,16 @@ from bot.briefings.ports import Clock
 from bot.briefings.posting import Posting
 from bot.briefings.runner import BriefingRunner
 from bot.errors import CountryAgentsError
+from bot.membership import check_membership, not_allowed
 from bot.slack import briefing_notices as notices
 from bot.slack.api import SlackApi
-from bot.slack.channels import ChannelCalls
 from bot.slack.elements import Message
-from bot.slack.errors import SlackError, SlackGoneError
+from bot.slack.errors import SlackError
 from bot.slack.ways_in import WaysIn
 from bot.store.briefing_store import Armed, BriefingStore
 from bot.turns import ChannelId, TeamId, UserId
 
-__all__ = ["BriefingOffice", "NotAllowedError", "NotThereError"]
+__all__ = ["BriefingOffice", "NotThereError"]
 
 log = structlog.get_logger()
 
@@ -35,10 +35,6 @@ ID_LENGTH = 4
 
 MOST_A_CHANNEL = 10
 """Briefings of one channel at most: more would be read by nobody, and a list shows them all."""
-
-
-class NotAllowedError(CountryAgentsError):
-    """The person is not in the briefing's channel, or the app is not; ``user_message`` says what to do."""
 
 
 class NotThereError(CountryAgentsError):
@@ -197,18 +193,14 @@ class BriefingOffice:
         return due
 
     async def _check(self, channel: ChannelId, user: UserId) -> None:
-        """Both the person and the app must be in the channel."""
-        try:
-            person, app = await ChannelCalls(self.api).are_members(channel, user, self.bot_user_id)
-        except SlackGoneError as error:
-            person, app = True, False
-            log.info("briefing.channel_closed", channel=channel, code=error.code)
-        if not app:
-            raise _not_allowed(
-                f"I am not in that channel. Type `/invite @{self.bot_name}` there, then try again."
-            )
-        if not person:
-            raise _not_allowed("Only people in the channel may change its briefings. Please join it first.")
+        await check_membership(
+            self.api,
+            channel,
+            user,
+            bot_user_id=self.bot_user_id,
+            bot_name=self.bot_name,
+            of_what="briefings",
+        )
 
     async def _announce(self, briefing: Briefing, message: Message) -> None:
         try:
@@ -220,16 +212,10 @@ class BriefingOffice:
     async def _free_id(self, briefing: Briefing) -> str:
         there = await self._all(briefing.team_id)
         if sum(each.briefing.channel == briefing.channel for each in there) >= MOST_A_CHANNEL:
-            raise _not_allowed(
+            raise not_allowed(
                 f"That channel has {MOST_A_CHANNEL} briefings already: change or delete one of them."
             )
         while True:
             found = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
             if await self.store.briefing(self.app_id, found) is None:
                 return found
-
-
-def _not_allowed(sentence: str) -> NotAllowedError:
-    error = NotAllowedError(sentence)
-    error.user_message = sentence
-    return error

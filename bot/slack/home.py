@@ -44,12 +44,15 @@ def home_view(
     running: Sequence[AskedTurn],
     recent: Sequence[AskedTurn],
     briefings: Sequence[tuple[Armed, Run | None]],
+    settings: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """The view for ``views.publish``."""
     blocks = [
         *_title("The desk"),
         *(_persona(persona) for persona in personas[:MOST_PERSONAS]),
         actions(button("New briefing", NEW, "new")),
+        *_title("Your settings"),
+        *settings,
         *_title("Being answered"),
         *([_asked(turn) for turn in running[:MOST_ASKED]] or [context("Nothing at the moment.")]),
         *_title("Your recent assessments"),

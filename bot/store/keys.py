@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ASKINGS_SECONDS",
+    "CHOICES_SECONDS",
     "FEEDBACK_SECONDS",
     "FINISHED_WORK_SECONDS",
     "INBOX_SECONDS",
@@ -75,6 +76,9 @@ wait."""
 
 FEEDBACK_SECONDS = 400 * DAY_SECONDS
 """How long a month's thumbs are counted: a year, and a month to look back on it."""
+
+CHOICES_SECONDS = 400 * DAY_SECONDS
+"""How long what people chose on their home tab outlives its last use: who asks once a year finds it again."""
 
 NEWS_SECONDS = 14 * DAY_SECONDS
 """How long a collected document, and what is known of its source, is kept: an older one is no news, and
@@ -190,6 +194,16 @@ class Keys:
     def feedback(self, persona: str, month: str) -> str:
         """Hash: ``up`` or ``down`` by turn and a digest of who pressed, for one persona and month."""
         return f"{self.prefix}:feedback:{persona}:{month}"
+
+    def choices(self, team_id: str, user_id: str) -> str:
+        """Hash: what a person chose for their own questions, ``depth`` and ``language``; and the channels
+        whose agent they chose, as ``channel:<id>`` with when.
+        """
+        return f"{self.prefix}:choices:{team_id}:{user_id}"
+
+    def channel_agent(self, team_id: str, channel: str) -> str:
+        """String: code of the persona that a channel's questions ask where they name nobody."""
+        return f"{self.prefix}:agent:{team_id}:{channel}"
 
     def asked_by(self, team_id: str, user_id: str) -> str:
         """Sorted set: a person's turns by when they were asked."""

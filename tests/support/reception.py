@@ -11,6 +11,7 @@ from bot.admission import Admission
 from bot.app import engine_of, policy_of
 from bot.briefing_stack import Surroundings, briefings_of
 from bot.briefings.open_points import RecordedPoints
+from bot.choosing import Choosing
 from bot.desk_threads import DeskThreads
 from bot.doorkeeper import Doorkeeper, DoorPolicy
 from bot.exporting import Exports
@@ -28,6 +29,7 @@ from bot.slack.uploads import Uploads
 from bot.slack.ways_in import WaysIn
 from bot.store.admission_store import AdmissionStore
 from bot.store.briefing_store import BriefingStore
+from bot.store.choice_store import ChoiceStore
 from bot.store.connection import open_redis
 from bot.store.feedback_store import FeedbackStore
 from bot.store.governor import Governor
@@ -78,6 +80,7 @@ async def open_reception(
                 written=False,
             )
         )
+        choosing = Choosing(ChoiceStore(redis, prefix=prefix), api, PERSONAS, BOT, identity.bot_user, bound)
         reception = Reception(
             app_id=APP,
             desk=PERSONAS,
@@ -98,7 +101,8 @@ async def open_reception(
             store=store,
             admission=admission,
             office=briefings.office,
-            home=HomeTab(WaysIn(api), store, briefings.office, PERSONAS, identity.url),
+            home=HomeTab(WaysIn(api), store, briefings.office, choosing, PERSONAS, identity.url),
+            choosing=choosing,
             question_limit=limits.get("question_limit", 4000),
             edit_window_seconds=limits.get("edit_window_seconds", 300),
         )
