@@ -39,9 +39,8 @@ from bot.assessment.evidence_stage import EvidenceStage
 from bot.assessment.json_calls import GIVEN_UP, JsonCall, ask_json, ask_json_or_give_up
 from bot.assessment.premise import contradiction_units, premise_units
 from bot.assessment.printing import Data
-from bot.assessment.recording import make_record
+from bot.assessment.recording import close_accounts
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
-from bot.assessment.reporting import report
 from bot.assessment.run import Run
 from bot.assessment.standing import corroborated, evidence_line
 from bot.assessment.values import Outlook, Plan, Watch
@@ -226,18 +225,8 @@ class ComparisonStage:
         )
 
     def _finished(self, plan: Plan, comparison: Comparison) -> Finished:
-        run, data = self._run, Data(plan, Outlook(), Watch())
         views, hypotheses = len(comparison.views), len(comparison.hypotheses)
-        accounts = report(
-            run.standing(written=True),
-            data,
-            run.accounts.counts,
-            run.accounts.usage,
-            problems=run.problems,
-            demo_label=run.settings.demo_label,
-            model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
-            judged=f"{views} view{'' if views == 1 else 's'} of {hypotheses} hypotheses",
-        )
-        footer = (accounts.check_line, *accounts.notices)
-        record = make_record(run, data, self._units, banners=accounts.banners, footer=footer)
+        judged = f"{views} view{'' if views == 1 else 's'} of {hypotheses} hypotheses"
+        data = Data(plan, Outlook(), Watch())
+        accounts, record = close_accounts(self._run, data, self._units, judged=judged)
         return Finished(accounts, replace(record, comparison=comparison))

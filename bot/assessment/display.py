@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bot.assessment.assessment_record import AssessmentRecord
@@ -16,12 +15,11 @@ from bot.assessment.drafting import Draft
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Cut, Finished, Part, Report, StatusChanged, Withdrawn
 from bot.assessment.formats import SectionSpec
-from bot.assessment.languages import language_notice
 from bot.assessment.premise import HYPOTHETICAL, contradiction_units, premise_units
 from bot.assessment.printing import Data, closing_lines, epigraph_lines, print_block, source_call
-from bot.assessment.recording import make_record
+from bot.assessment.recording import close_accounts
 from bot.assessment.rendering import SectionRenderer, heading_part, line_part
-from bot.assessment.reporting import report, source_line, version_report, with_checks
+from bot.assessment.reporting import source_line, version_report, with_checks
 from bot.assessment.rewriting import new_version_line, with_new_version
 from bot.assessment.run import Run
 from bot.assessment.section_stage import SectionStage
@@ -84,24 +82,8 @@ class Display:
     async def _finished(self, data: Data) -> Finished:
         """The accounts of the whole, which is held against the standard as it was shown."""
         run = self._run
-        accounts = report(
-            run.standing(written=True),
-            data,
-            run.accounts.counts,
-            run.accounts.usage,
-            problems=run.problems,
-            demo_label=run.settings.demo_label,
-            model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
-        )
-        if run.language is not None:
-            accounts = replace(accounts, notices=(*accounts.notices, language_notice(run.language)))
-        record = make_record(
-            run,
-            data,
-            {key: draft.standing for key, draft in self._sections.drafts.items()},
-            banners=accounts.banners,
-            footer=(accounts.check_line, *accounts.notices),
-        )
+        drafts = {key: draft.standing for key, draft in self._sections.drafts.items()}
+        accounts, record = close_accounts(run, data, drafts)
         if (earlier := run.assignment.earlier) is not None:
             if earlier.rewritten:
                 return await self._rewritten(earlier, accounts, record)

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from bot.assessment.assessment_record import AssessmentRecord, RetrievalReport, SectionRecord
 from bot.assessment.dialect import Unit
+from bot.assessment.events import Report
+from bot.assessment.languages import language_notice
 from bot.assessment.printing import Data
+from bot.assessment.reporting import report
 from bot.assessment.run import Run
 from bot.evidence.items import Retrieved
 
-__all__ = ["make_record"]
+__all__ = ["close_accounts", "make_record"]
+
+
+def close_accounts(
+    run: Run, data: Data, drafts: Mapping[str, Iterable[Unit]], *, judged: str = ""
+) -> tuple[Report, AssessmentRecord]:
+    """The report of a run that has shown all, and its record. ``judged``: see ``report``."""
+    accounts = report(
+        run.standing(written=True),
+        data,
+        run.accounts.counts,
+        run.accounts.usage,
+        problems=run.problems,
+        demo_label=run.settings.demo_label,
+        model_name=", ".join(sorted(run.accounts.models)) or run.model.name,
+        judged=judged,
+    )
+    if run.language is not None:
+        accounts = replace(accounts, notices=(*accounts.notices, language_notice(run.language)))
+    footer = (accounts.check_line, *accounts.notices)
+    return accounts, make_record(run, data, drafts, banners=accounts.banners, footer=footer)
 
 
 def make_record(

@@ -8,13 +8,17 @@ import structlog
 
 from bot.slack.api import SlackApi
 from bot.slack.cards import Message
-from bot.slack.errors import MessageMissingError, SlackError
+from bot.slack.errors import MessageMissingError, SlackError, SlackRefusedError
 from bot.slack.limits import WriterLimits
+from bot.slack.tables import without_table
 from bot.slack.thread_search import CARD, TurnThread, part_metadata
 
 __all__ = ["CardChanges"]
 
 log = structlog.get_logger()
+
+_BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "invalid_attachments"})
+"""Slack's codes for a block it does not take."""
 
 
 class CardChanges:
@@ -53,16 +57,28 @@ class CardChanges:
             await self._update(ts, card)
 
     async def _update(self, ts: str, card: Message) -> None:
-        """A card that cannot be changed is no reason to lose the answer."""
+        """A card that cannot be changed is no reason to lose the answer. One whose table Slack refuses is
+        shown with its rows as text.
+        """
         try:
-            await self._api.update_message(
-                channel=self._thread.place.channel,
-                ts=ts,
-                text=card.text,
-                blocks=card.blocks,
-                metadata=part_metadata(self._thread.turn_id, CARD),
-            )
+            try:
+                await self._send(ts, card)
+            except SlackRefusedError as error:
+                plain = without_table(card)
+                if plain is card or error.code not in _BLOCKS_REFUSED:
+                    raise
+                log.warning("card.table_refused", turn_id=self._thread.turn_id, code=error.code)
+                await self._send(ts, plain)
         except MessageMissingError:
             log.info("card.deleted", turn_id=self._thread.turn_id)
         except SlackError as error:
             log.warning("card.not_updated", turn_id=self._thread.turn_id, code=error.code)
+
+    async def _send(self, ts: str, card: Message) -> None:
+        await self._api.update_message(
+            channel=self._thread.place.channel,
+            ts=ts,
+            text=card.text,
+            blocks=card.blocks,
+            metadata=part_metadata(self._thread.turn_id, CARD),
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from bot.slack.elements import Message, actions, button, markdown
 from bot.slack.limits import SECTION_CHARS
-from bot.slack.text_safety import safe_mrkdwn, safe_plain
+from bot.slack.tables import table_block
+from bot.slack.text_safety import safe_mrkdwn
 from bot.slack.thread_search import Sender
 from bot.turns import Turn
 from personas.enumeration import enumerated
@@ -49,8 +50,8 @@ def comparison_sender(codes: Sequence[str]) -> Sender:
 
 
 def with_table(card: Message, rows: Rows, legend: Sequence[str]) -> Message:
-    """The card with the table at its end, above its buttons, and what its columns stand for. Slack takes one
-    table a message. Who cannot see it reads or hears all of its cells in the text.
+    """The card with the table at its end, above its buttons, and what its columns stand for. Who cannot see
+    it reads or hears all of its cells in the text.
     """
     if not rows:
         return card
@@ -59,19 +60,13 @@ def with_table(card: Message, rows: Rows, legend: Sequence[str]) -> Message:
     lines = "\n".join(f"- {line}" for line in legend)
     if lines:
         blocks.append(markdown(lines, SECTION_CHARS))
-    blocks.append(_table(rows))
+    blocks.append(table_block(rows))
     header, *others = rows
     read = "; ".join(
         f"{row[0]}: " + ", ".join(f"{name} {cell}" for name, cell in zip(header[1:], row[1:], strict=True))
         for row in others
     )
     return replace(card, text=f"{card.text}\n{safe_mrkdwn(read).text}", blocks=(*blocks, *buttons))
-
-
-def _table(rows: Rows) -> dict[str, Any]:
-    cells = [[{"type": "raw_text", "text": safe_plain(cell).text or "–"} for cell in row] for row in rows]
-    numbers = [{"align": "right"} for _ in rows[0][1:]]
-    return {"type": "table", "rows": cells, "column_settings": [{"align": "left"}, *numbers]}
 
 
 def with_each_assessment(footer: Message, turn: Turn, *, brief: bool = False) -> Message:

@@ -61,6 +61,16 @@ def test_what_is_written_is_read_back() -> None:
     assert AssessmentRecord.from_json(record().to_json()) == record()
 
 
+def test_a_record_from_before_comparisons_is_read() -> None:
+    """A field that came later may be missing, and no other."""
+    data = json.loads(record().to_json())
+    del data["comparison"]
+    assert AssessmentRecord.from_json(json.dumps(data)) == record()
+    del data["counts"]
+    with pytest.raises(UnreadableRecordError, match="counts"):
+        AssessmentRecord.from_json(json.dumps(data))
+
+
 def test_judgments_watch_items_and_forecasts_have_stable_ids() -> None:
     """Of the turn, and the same each time."""
     assert record().stable_ids == {"J1": "t1-J1", "J2": "t1-J2", "W1": "t1-W1", "P1": "t1-P1"}

@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.export.composing import compose
-from bot.export.markdown import markdown
+from bot.sandbox.faults import Fault
 from bot.sandbox.messages import Message
+from bot.slack.answer_controls import FEEDBACK
+from bot.store.feedback_store import tallies
+from personas.enumeration import enumerated
+from tests.scenarios.test_exports import exported
 from tests.scenarios.test_slash_command import form, question, questions, run, workspace
 from tests.scenarios.test_takeovers import LEASE_SECONDS, process_of
 from tests.support.comparison_script import scorer
@@ -144,6 +147,10 @@ async def test_the_form_compares_where_several_are_chosen(valkey: RealValkey) ->
         footer = desk.of_kind(asked.ts, "footer")[0]
         labels = [element["text"]["text"] for element in footer.all_blocks()[-2]["elements"]]
         assert labels == ["Brief CN-01", "Brief JP-01"]
+        row = footer.all_blocks()[-1]["elements"][0]
+        thumb = {"value": row["positive_button"]["value"]}
+        await desk.sandbox.interactions.click("dana", asked.channel, footer.ts, FEEDBACK, chosen=thumb)
+        assert [(each.persona, each.up) for each in await tallies(desk.redis)] == [("COMPARISON", 1)]
         await desk.press(footer, "assess_one:JP-01")
         await desk.answered(asked.ts, times=2)
         assert "Brief" in words_of(desk.of_kind(asked.ts, "card")[1])
@@ -179,6 +186,19 @@ async def test_without_a_model_the_thread_says_so(valkey: RealValkey) -> None:
         assert "The language model cannot be reached right now." in words_of(footer)
         assert buttons_of(footer) == ["retry_turn"]
         assert not [block for block in desk.of_kind(ts, "card")[0].all_blocks() if block["type"] == "table"]
+
+
+async def test_where_slack_takes_no_table_its_rows_stand_as_text(valkey: RealValkey) -> None:
+    """The card is changed all the same: no stop button is left on it."""
+    async with open_desk(valkey, workspace=workspace()) as desk:
+        for _ in range(2):  # while it runs, and in the end
+            gate = desk.sandbox.faults.hold(
+                "chat.update", wanted=lambda call: "raw_text" in str(call["blocks"])
+            )
+            gate.open(Fault(error="invalid_blocks"))
+        ts = await compared(desk)
+        words = words_of(desk.of_kind(ts, "card")[0])
+        assert "US-01   30 % (24–36)  22 % (20–28)" in words
 
 
 async def test_it_can_be_stopped(valkey: RealValkey) -> None:
@@ -226,22 +246,15 @@ async def test_killed_between_two_views_it_is_finished_without_asking_twice(valk
 
 
 async def test_six_fit_their_message_and_are_exported(valkey: RealValkey) -> None:
-    """As many as there are on the desk, within Slack's limits, which the workspace enforces; and the record
-    makes a file with every view and the source of each.
+    """As many as there are on the desk, within Slack's limits, which the workspace enforces; and a file of it
+    has every view.
     """
     codes = [persona.code for persona in PERSONAS.personas][:6]
     async with open_desk(valkey, workspace=workspace(), evidence=ScriptedDesk(truce_items())) as desk:
         ts = await compared(desk, f"compare {' '.join(codes)} Does the deal hold?")
         assert len(table_of(desk.of_kind(ts, "card")[0])) == len(codes) + 2
-        memory = await desk.threads.filed(TEAM, "C0DESK", codes[0], most=1)
-        assert memory == []
-        turn_id = str(desk.of_kind(ts, "footer")[0].metadata["event_payload"]["turn_id"])  # type: ignore[index]
-        record = await desk.threads.assessment(f"{TEAM}:C0DESK:{ts}", turn_id)
-        assert record is not None
-        persona = PERSONAS.by_code(record.persona)
-        assert persona is not None
-        text = markdown(compose(record, persona)).decode()
-        for code in codes:
-            assert f"{code}, " in text
-        assert "Where they agree and differ" in text
-        assert "Comparison" in text
+        file = (await exported(desk, ts, "md"))["md"].decode()
+        assert all(f"## {PERSONAS.by_code(code).display_name}" in file for code in codes)  # type: ignore[union-attr]
+        assert "Where they agree and differ" in file
+        (shared,) = [message for message in desk.replies(ts) if message.files]
+        assert shared.username == f"Comparison: {enumerated(codes)}"
