@@ -11,6 +11,7 @@ from bot.assessment.data_calls import LONGEST_WINDOW, DataReader
 from bot.assessment.data_schemas import CONFIDENCES, PREMISES
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.loose_json import one_of, records, strings
+from bot.assessment.prompts import data_block
 from bot.assessment.values import Hypothesis
 from bot.assessment.wording import jaccard
 from bot.llm.port import JsonSchema, ModelError
@@ -139,7 +140,7 @@ def view_instruction(hypotheses: Sequence[Hypothesis], until: date, persona: Per
     listed = "\n".join(f"{hypothesis.id}: {hypothesis.name}" for hypothesis in hypotheses)
     return (
         f"Several analysts score one set of hypotheses, each for itself. By {until.isoformat()} exactly one "
-        f"of them will have turned out true:\n{listed}\n"
+        f"of them will have turned out true:\n{data_block('the hypotheses', listed)}\n"
         f"Score them as {persona.code}, with the knowledge of how {persona.capital} sees its interests, as "
         f"JSON, in at most {VIEW_TOKENS - 40} tokens. likelihoods: for every id low, point and high in "
         "percent; the points are together 100, none below 2. Begin from base rates; the status quo usually "

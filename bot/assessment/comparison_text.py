@@ -71,12 +71,11 @@ def agreement_units(comparison: Comparison) -> list[Unit]:
         alone = f"Only the view of {views[0].persona} is there" if views else "There is no view"
         return [Unit(Kind.PARAGRAPH, f"{alone}, so that nothing can be compared.")]
     lines = [f"**Ranked first:** {_lead(comparison)}.", f"**Ranked alike:** {_alike(comparison)}."]
-    apart = gaps(comparison)
-    lines += [f"**Apart:** {_gap(gap, comparison)}." for gap in apart]
-    if not apart:
-        lines.append("**Apart:** no two ranges; those of all have something in common on every hypothesis.")
-    elif shared := _shared(comparison):
-        lines.append(f"**In common:** {shared}.")
+    lines += [f"**Apart:** {_gap(gap, comparison)}." for gap in gaps(comparison)] or [
+        "**Apart:** no two ranges."
+    ]
+    if shared := _shared(comparison):
+        lines.append(f"**In all ranges:** {shared}.")
     found = ", ".join(
         f"{spread.hypothesis_id} {_between(spread.low, spread.high)} ({_points(spread.width)})"
         for spread in spreads(comparison)

@@ -73,7 +73,10 @@ async def test_all_score_one_set_on_one_table(api: Api) -> None:
     assert sorted(map(scorer, views)) == sorted(CODES)
     assert len({view.context for view in (frame, *views)}) == 1
     assert "analysts of China, the United States and Japan" in frame.system
-    assert all("H2: The deal widens into a broader bargain" in view.instruction for view in views)
+    told_set = re.compile(
+        r'<material kind="the hypotheses">\nH1: .+\nH2: The deal widens .+\nH3: .+\n</material>'
+    )
+    assert all(told_set.search(view.instruction) for view in views)
     card = last_card(assessment)
     assert card.table == (
         ("Agent", "H1", "H2", "H3"),
@@ -237,3 +240,5 @@ async def test_a_small_model_scores_a_set_of_ours() -> None:
     assert model.names == [f"view-{code}" for code in CODES]
     assert last_card(assessment).table[1] == ("CN-01", "60 % (55–70)", "30 % (20–40)", "10 % (5–20)")
     assert "all 3 rank H1 first" in assessment.section("agreement")
+    assert "**Apart:** no two ranges." in assessment.section("agreement")
+    assert "**In all ranges:** H1 55–70 %, H2 20–40 %, H3 5–20 %." in assessment.section("agreement")

@@ -17,6 +17,8 @@ from bot.commands import DEMO_SAMPLING, DEMO_SECTION_TOKENS
 from bot.llm.local_server import LocalServer, Threads
 from bot.llm.progress import SilentProgress
 from bot.llm.weights import WeightsError, resolve
+from tests.scenarios.test_comparisons import table_of
+from tests.scenarios.test_slash_command import question, run, workspace
 from tests.support.desk import bare, open_desk, words_of
 from tests.support.valkey import RealValkey
 
@@ -64,3 +66,21 @@ async def test_the_demo_model_answers_and_says_that_it_is_no_assessment(
         assert bare(text) == bare(await desk.stored_document(desk.turn_id(ts)))
         assert desk.sandbox.workspace.pings == []
         assert desk.model.requests == []
+
+
+async def test_the_demo_model_compares_two(valkey: RealValkey, model: DemoModel) -> None:
+    """Its scores keep to the schema, of a set that is ours, and its label is there."""
+    async with open_desk(valkey, local=model, workspace=workspace()) as desk:
+        await run(desk, "compare CN-01 US-01 Does the rare earths deal between China and the U.S. hold?")
+        asked = await question(desk)
+        await desk.answered(asked.ts, seconds=ANSWER_SECONDS)
+        card = desk.of_kind(asked.ts, "card")[0]
+        assert DEMO_LABEL in words_of(card)
+        rows = table_of(card)
+        assert [row[0] for row in rows] == ["Agent", "CN-01", "US-01", "Spread"]
+        for row in rows[1:3]:
+            assert sum(int(cell.split()[0]) for cell in row[1:]) == 100
+        text = desk.text(asked.ts)
+        assert "The present course holds" in text
+        assert "Where they agree and differ" in text
+        assert "missing" not in desk.everything(asked.ts)
