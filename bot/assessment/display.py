@@ -104,18 +104,27 @@ class Display:
         return Finished(accounts, whole)
 
     async def _first_text(self) -> None:
-        """Wait for the model's first words; raises where the plan fails before there are any."""
-        if self._run.assignment.earlier is not None:
-            await asyncio.gather(*(draft.ready() for draft in self._sections.drafts.values()))
+        """Wait for the model's first words; raises where the plan fails before there are any. A section that
+        is written anew is waited for whole: it is mended before anything of it is shown.
+        """
+        earlier = self._run.assignment.earlier
+        ready = asyncio.create_task(self._drafts_ready()) if earlier else self._data.plan
+        if earlier is not None and earlier.rewritten:
+            await ready
             return
         started = asyncio.create_task(self._run.started.wait())
-        waiting: set[asyncio.Task[Any]] = {started, self._data.plan}
+        waiting: set[asyncio.Task[Any]] = {started, ready}
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             started.cancel()
+            if earlier is not None:
+                ready.cancel()
         if not self._run.started.is_set():
-            await self._data.plan
+            await ready
+
+    async def _drafts_ready(self) -> None:
+        await asyncio.gather(*(draft.ready() for draft in self._sections.drafts.values()))
 
     async def _show_section(self, spec: SectionSpec, number: int, *, first: bool) -> None:
         run, draft = self._run, self._sections.drafts[spec.key]

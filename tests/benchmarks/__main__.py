@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks import briefings, ceiling, collecting, comparing, cpu_per_token, events
+from tests.benchmarks import briefings, ceiling, collecting, comparing, cpu_per_token, events, follow_ups
 from tests.benchmarks.assessments import (
     SINGLE_STREAM_SECONDS,
     Answer,
@@ -31,11 +31,22 @@ from tests.benchmarks.watching import viewer
 __all__ = ["main"]
 
 RESULT = Path(__file__).parents[2] / "build" / "bench.json"
-PARTS = ("cpu", "collector", "events", "alone", "repairs", "tiers", "compared", "ceiling", "briefings")
+PARTS = (
+    "cpu",
+    "collector",
+    "events",
+    "alone",
+    "repairs",
+    "tiers",
+    "follow-ups",
+    "compared",
+    "ceiling",
+    "briefings",
+)
 MORE = {"events": events.measure, "compared": comparing.measure, "ceiling": ceiling.measure}
 CROWD = 20
 """Assessments at once (issue 2, Speed)."""
-RUNS = {"alone": 4, "repairs": 1, "tiers": 2, "collector": 40}
+RUNS = {"alone": 4, "repairs": 1, "tiers": 2, "collector": 40, "follow-ups": 20}
 """Answers; of the collector, questions."""
 
 # Targets: issue 2, Speed.
@@ -210,6 +221,8 @@ async def _measure(parts: Sequence[str], *, quick: bool) -> list[Row]:
             rows += await cpu_per_token.measure()
         elif part == "collector":
             rows += await collecting.measure(max(runs, 5))
+        elif part == "follow-ups":
+            rows += await follow_ups.measure(runs)
         elif part == "briefings":
             rows += await briefings.measure()
         elif part in MORE:

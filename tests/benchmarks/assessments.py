@@ -14,13 +14,18 @@ from tests.benchmarks.watching import Thread, Viewer
 from tests.support.seed_script import QUESTION
 
 __all__ = [
+    "CHANNEL",
     "FIRST_TOKEN_SECONDS",
+    "QUIET_SECONDS",
     "SINGLE_STREAM_SECONDS",
     "Answer",
     "Crowd",
     "ask_alone",
     "ask_at_once",
     "idle_cpu",
+    "known",
+    "settled",
+    "turn_of",
 ]
 
 TOKENS_PER_SECOND = 60.0
@@ -42,6 +47,7 @@ IDLE_SECONDS = 3.0
 class Answer:
     """One assessment. Seconds, each from the event or from the model's first token."""
 
+    thread_ts: str
     card: float
     """Event to card."""
     first_request: float
@@ -94,7 +100,7 @@ async def ask_alone(desk: Desk, viewer: Viewer, *, idle: float) -> Answer:
     cpu, began = desk.app.cpu_seconds, time.monotonic()
     thread = await _ask(viewer)
     await viewer.until(lambda: thread.complete, "the answer")
-    await _settled(desk, [thread])
+    await settled(desk, [thread])
     spent = desk.app.cpu_seconds - cpu - idle * (time.monotonic() - began)
     return _answers(desk, [thread], spent)[0]
 
@@ -110,7 +116,7 @@ async def ask_at_once(desk: Desk, viewer: Viewer, number: int, *, idle: float) -
     try:
         threads = await asyncio.gather(*(_ask(viewer) for _ in range(number)))
         await viewer.until(lambda: all(thread.complete for thread in threads), f"{number} answers")
-        await _settled(desk, threads)
+        await settled(desk, threads)
     finally:
         sampling.cancel()
     seconds = time.monotonic() - began
@@ -134,22 +140,23 @@ async def _sample(desk: Desk, peaks: list[float]) -> None:
         peaks.append(desk.app.rss_megabytes)
 
 
-async def _settled(desk: Desk, threads: Sequence[Thread]) -> None:
+async def settled(desk: Desk, threads: Sequence[Thread]) -> None:
     """Wait until the app has done what comes after the footer, too."""
-    wanted = {_turn_id(desk, thread) for thread in threads}
+    wanted = {turn_of(desk, thread) for thread in threads}
     async with asyncio.timeout(60):
         while wanted - {e["turn_id"] for e in desk.events("turn.finished")}:  # noqa: ASYNC110 - a log
             await asyncio.sleep(0.05)
 
 
-def _turn_id(desk: Desk, thread: Thread) -> str:
+def turn_of(desk: Desk, thread: Thread) -> str:
+    """The id of the turn that a question began."""
     return turn_id_for(desk.bot_id, desk.team_id, CHANNEL, thread.ts)
 
 
 def _answers(desk: Desk, threads: Sequence[Thread], cpu_seconds: float) -> list[Answer]:
     finished = {event["turn_id"]: event for event in desk.events("answer.finished")}
     requests = desk.requests()
-    turns = [_turn_id(desk, thread) for thread in threads]
+    turns = [turn_of(desk, thread) for thread in threads]
     tokens = sum(note.tokens for note in requests if note.turn in turns)
     answers = []
     for turn, thread in zip(turns, threads, strict=True):
@@ -159,12 +166,13 @@ def _answers(desk: Desk, threads: Sequence[Thread], cpu_seconds: float) -> list[
         repairs = sum(count for name, count in counts.items() if name.startswith("repair_"))
         answers.append(
             Answer(
-                card=_known(thread.card_at) - thread.asked_at,
+                thread_ts=thread.ts,
+                card=known(thread.card_at) - thread.asked_at,
                 first_request=first_token - FIRST_TOKEN_SECONDS - thread.asked_at,
-                heading=_known(thread.heading_at) - first_token,
-                sentence=_known(thread.sentence_at) - first_token,
-                last_text=_known(thread.text_at) - thread.asked_at,
-                complete=_known(thread.footer_at) - thread.asked_at,
+                heading=known(thread.heading_at) - first_token,
+                sentence=known(thread.sentence_at) - first_token,
+                last_text=known(thread.text_at) - thread.asked_at,
+                complete=known(thread.footer_at) - thread.asked_at,
                 text=thread.text,
                 slack_calls=finished[turn]["slack_calls"],
                 messages=finished[turn]["messages"],
@@ -179,7 +187,8 @@ def _answers(desk: Desk, threads: Sequence[Thread], cpu_seconds: float) -> list[
     return answers
 
 
-def _known(at: float | None) -> float:
+def known(at: float | None) -> float:
+    """A time that a complete answer has."""
     if at is None:
         raise RuntimeError("a complete answer shows what it is made of")
     return at

@@ -20,6 +20,7 @@ __all__ = [
     "REQUESTS_VARIABLE",
     "ModelRequestNote",
     "answer",
+    "answer_with_follow_ups",
     "answer_with_two_repairs",
     "plain_or_seed",
     "read_notes",
@@ -44,6 +45,22 @@ class ModelRequestNote:
 def answer(request: ModelRequest) -> Reply:
     """See ``seed_script.answer``."""
     return _noted(request, seed_script.answer)
+
+
+def answer_with_follow_ups(request: ModelRequest) -> Reply:
+    """The same, and questions in the thread of an assessment are answered in about 120 words."""
+    return _noted(request, _follow_up if "<question>" in request.instruction else seed_script.answer)
+
+
+def _follow_up(_: ModelRequest) -> Reply:
+    """Sentences of eighteen words, as long as the standard wants them."""
+    return Reply(
+        " ".join(
+            f"The ministry keeps the {what} under licence, because a pause costs it little and "
+            "buys a season of orders from abroad [S1]."
+            for what in ("magnets", "oxides", "alloys", "powders", "motors", "chips")
+        )
+    )
 
 
 def answer_with_two_repairs(request: ModelRequest) -> Reply:

@@ -36,6 +36,8 @@ class Thread:
     """The opening line and the heading of section 1."""
     sentence_at: float | None = None
     """The first sentence that the model wrote and the checks let through."""
+    words_at: float | None = None
+    """The first text behind the name of who answers: of a follow-up its first sentence."""
     text_at: float | None = None
     """The last change of the answer's text."""
     footer_at: float | None = None
@@ -79,6 +81,8 @@ class Thread:
         self.text_at = at
         if self.first_text_at is None and any(self.texts.values()):
             self.first_text_at = at
+        if self.words_at is None and next(iter(self.texts.values())).partition(":**")[2].strip():
+            self.words_at = at
         if self.sentence_at is None:
             _, heading, below = next(iter(self.texts.values())).partition("## 1. ")
             if heading and self.heading_at is None:
@@ -109,15 +113,17 @@ class Viewer:
         self._changed = asyncio.Event()
         self._closed = False
 
-    async def ask(self, channel: str, text: str) -> Thread:
-        """Post a question; its thread grows from now on."""
-        body = {"user": self._user, "channel": channel, "text": text}
+    async def ask(self, channel: str, text: str, *, below: str = "") -> Thread:
+        """Post a question; its thread grows from now on. ``below``: the thread it is a reply in, whose own
+        messages are all there.
+        """
+        body = {"user": self._user, "channel": channel, "text": text, "thread_ts": below or None}
         async with self._session.post(f"{self._page_url}page/message", json=body) as response:
             answer = await response.json()
         if not answer["ok"]:
             raise RuntimeError(f"the sandbox refused the question: {answer['error']}")
-        thread = self._threads[answer["ts"]] = Thread(answer["ts"])
-        for message, at in self._early.pop(thread.ts, []):
+        thread = self._threads[below or answer["ts"]] = Thread(answer["ts"])
+        for message, at in self._early.pop(below or thread.ts, []):
             thread.take(message, at)
         return thread
 

@@ -9,9 +9,9 @@ import pytest
 
 from bot import commands
 from bot.slack.answer_controls import FEEDBACK, FORGET_THREAD, REASON
-from tests.support.desk import TEAM, open_desk, words_of
+from tests.support.desk import TEAM, open_desk, shown_text, words_of
 from tests.support.evidence_desk import ScriptedDesk, truce_items
-from tests.support.model_replies import ModelRequest, Reply, Script
+from tests.support.model_replies import Gate, ModelRequest, Reply, Script
 from tests.support.seed_script import QUESTION, answer
 from tests.support.valkey import RealValkey, keys_without_ttl
 
@@ -52,6 +52,26 @@ async def test_a_follow_up_is_answered_shortly_from_the_stored_assessment(valkey
         await desk.answered(ts, times=3)
         assert "why is J1 likely?" in seen[1].instruction
         assert "the controls pay off for Beijing" in seen[1].instruction
+
+
+async def test_a_follow_up_begins_with_the_model_s_first_token(valkey: RealValkey) -> None:
+    """Who answers stands there before the first sentence is complete; text that is none is never shown."""
+    gate = Gate(after_tokens=3)
+
+    def script(request: ModelRequest) -> Reply:
+        return Reply(ANSWER, gate=gate) if "<question>" in request.instruction else answer(request)
+
+    async with open_desk(valkey, script=script) as desk:
+        ts = await desk.ask()
+        await desk.answered(ts)
+        before = len(desk.of_kind(ts, "text"))
+        await desk.ask("CN-01 why is J1 likely?", thread_ts=ts)
+        await gate.reached.wait()
+        begun = await desk.until(lambda: desk.of_kind(ts, "text")[before:])
+        assert [shown_text(message).strip() for message in begun] == ["**CN-01, China Agent:**"]
+        gate.open()
+        await desk.answered(ts, times=2)
+        assert "the controls pay off for Beijing" in desk.text(ts)
 
 
 async def test_another_country_takes_over_with_the_same_evidence(valkey: RealValkey) -> None:
