@@ -195,6 +195,7 @@ def unopened_turn(
 
     ``key`` names the asking (a command's trigger, a form and a persona): the same again is the same turn.
     """
+    several = tuple(dict.fromkeys(personas))
     turn_id = turn_id_for(asker.app_id, asker.team_id, asker.channel, key)
     answer_id = turn_id_for(asker.app_id, asker.team_id, asker.channel, turn_id)
     return Turn(
@@ -207,7 +208,7 @@ def unopened_turn(
         user_id=asker.user_id,
         user_team_id=asker.team_id,
         persona=personas[0] if personas else "",
-        compared=tuple(personas) if len(personas) > 1 else (),
+        compared=several if len(several) > 1 else (),
         format=format_,
         question=question,
         asked_at=time.time(),

@@ -6,7 +6,7 @@ the judgments and the reasons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from bot.assessment.comparison import (
     Comparison,
@@ -17,6 +17,7 @@ from bot.assessment.comparison import (
     meeting,
     ranked_alike,
     ranked_first,
+    ranks,
     spreads,
 )
 from bot.assessment.dialect import Kind, Unit
@@ -96,7 +97,9 @@ def bottom_line(comparison: Comparison) -> str:
 
 
 def table_rows(comparison: Comparison) -> Rows:
-    """A header, a row for each persona, and the spread: short cells, so that a phone shows them."""
+    """A header, a row for each persona, then how they agree: the spread of the points, what all ranges have
+    in common, the ranks given. Short cells, so that a phone shows them.
+    """
     ids = [hypothesis.id for hypothesis in comparison.hypotheses]
     rows = [("Agent", *ids)]
     for code in comparison.personas:
@@ -104,9 +107,17 @@ def table_rows(comparison: Comparison) -> Rows:
         cells = [_cell(view.likelihoods[name]) if view else "–" for name in ids]
         rows.append((code, *cells))
     if len(comparison.views) > 1:
-        between = [_between(spread.low, spread.high) for spread in spreads(comparison)]
-        rows.append(("Spread", *between))
+        rows.append(("Spread", *(_between(spread.low, spread.high) for spread in spreads(comparison))))
+        common = (meeting(comparison, name) for name in ids)
+        rows.append(("In common", *(_between(*both) if both else "apart" for both in common)))
+        given = [ranks(view) for view in comparison.views]
+        rows.append(("Rank", *(_ranks({rank[name] for rank in given}) for name in ids)))
     return tuple(rows)
+
+
+def _ranks(given: Set[int]) -> str:
+    """One number where all give the same rank."""
+    return str(min(given)) if len(given) == 1 else f"{min(given)}–{max(given)}"
 
 
 def _cell(likelihood: Likelihood) -> str:

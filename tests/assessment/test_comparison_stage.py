@@ -84,6 +84,8 @@ async def test_all_score_one_set_on_one_table(api: Api) -> None:
         ("US-01", "30 % (24–36)", "22 % (20–28)", "48 % (45–54)"),
         ("JP-01", "52 % (46–55)", "12 % (6–18)", "36 % (30–42)"),
         ("Spread", "30–58 %", "12–22 %", "28–48 %"),
+        ("In common", "apart", "apart", "apart"),
+        ("Rank", "1–2", "3", "1–2"),
     )
     assert card.bottom_line == (
         "CN-01 and JP-01 rank H1 first; US-01 ranks H3 first. "
@@ -239,6 +241,10 @@ async def test_a_small_model_scores_a_set_of_ours() -> None:
     assessment = await assess(model, replace(comparison(), format=shape), how=settings(calls_at_once=1))
     assert model.names == [f"view-{code}" for code in CODES]
     assert last_card(assessment).table[1] == ("CN-01", "60 % (55–70)", "30 % (20–40)", "10 % (5–20)")
+    assert last_card(assessment).table[-2:] == (
+        ("In common", "55–70 %", "20–40 %", "5–20 %"),
+        ("Rank", "1", "2", "3"),
+    )
     assert "all 3 rank H1 first" in assessment.section("agreement")
     assert "**Apart:** no two ranges." in assessment.section("agreement")
     assert "**In all ranges:** H1 55–70 %, H2 20–40 %, H3 5–20 %." in assessment.section("agreement")

@@ -109,6 +109,23 @@ async def test_a_link_in_the_question_is_read_and_comes_first(
         assert [failure.reason for failure in found.failures] == ["its address leads into a private network"]
 
 
+async def test_a_comparison_asks_the_sources_of_all_and_has_the_baseline_of_each(
+    news: NewsServer, valkey: RealValkey, namespace: str
+) -> None:
+    """Japan alone has none of these newsrooms; beside China it is answered from China's."""
+    japan = with_sources(next(other for other in OTHERS if other.code == "JP-01"), ())
+    sources = news.publish()[:2]
+    async with room(news, valkey, namespace, sources, collect=False) as desk_room:
+        china, desk_room.persona = desk_room.persona, japan
+        alone = await desk_room.whole("What do the export controls mean?")
+        assert alone.sources_total == 0
+        both = await desk_room.whole("What do the export controls mean?", beside=(china,))
+        assert both.sources_total == len(sources)
+        baselines = [item.title for item in both.items if item.source_class is SourceClass.BASELINE]
+        assert [title.split(":")[0] for title in baselines] == ["Japan", "China"]
+        assert len(both.items) > len(baselines)
+
+
 async def test_stored_news_answers_at_once_and_reads_nothing(
     news: NewsServer, valkey: RealValkey, namespace: str
 ) -> None:

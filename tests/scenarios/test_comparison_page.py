@@ -72,6 +72,8 @@ def written(request: ModelRequest) -> Reply:
         ],
         "would_change_if": "A date for the next round of talks is set or missed",
     }
+    if code == "JP-01":
+        data["likelihoods"][1]["high"] = 24  # one hypothesis on which the ranges of all meet
     return Reply(json.dumps(data))
 
 
@@ -110,6 +112,7 @@ async def test_a_comparison_is_read_in_its_thread(valkey: RealValkey, page: Page
         thread = page.get_by_test_id("thread")
         table = thread.get_by_role("table")
         await expect(table).to_contain_text("48 % (45–54)")
+        await expect(thread).to_contain_text("In all ranges: H2 20 %")
         await expect(thread).to_contain_text("US-01 (24–36 %) lies 10 points or more below")
         await expect(thread.get_by_role("button", name="Full assessment US-01")).to_be_visible()
         await page.set_viewport_size(TALL)  # type: ignore[arg-type]

@@ -92,7 +92,11 @@ async def test_views_are_compared_and_each_assessment_is_a_button_away(
         assert card.username == "Comparison: CN-01, US-01 and JP-01"
         assert table_of(card)[0] == ["Agent", "H1", "H2", "H3"]
         assert table_of(card)[2] == ["US-01", "30 % (24–36)", "22 % (20–28)", "48 % (45–54)"]
-        assert table_of(card)[-1] == ["Spread", "30–58 %", "12–22 %", "28–48 %"]
+        assert table_of(card)[4:] == [
+            ["Spread", "30–58 %", "12–22 %", "28–48 %"],
+            ["In common", "apart", "apart", "apart"],
+            ["Rank", "1–2", "3", "1–2"],
+        ]
         assert "US-01: H1 30 % (24–36), H2 22 % (20–28)" in card.text
         assert "CN-01 and JP-01 rank H1 first; US-01 ranks H3 first." in words_of(card)
         assert "H2:** The deal widens into a broader bargain." in words_of(card)
@@ -198,7 +202,7 @@ async def test_where_slack_takes_no_table_its_rows_stand_as_text(valkey: RealVal
             gate.open(Fault(error="invalid_blocks"))
         ts = await compared(desk)
         words = words_of(desk.of_kind(ts, "card")[0])
-        assert "US-01   30 % (24–36)  22 % (20–28)" in words
+        assert "US-01      30 % (24–36)  22 % (20–28)" in words
 
 
 async def test_it_can_be_stopped(valkey: RealValkey) -> None:
@@ -241,7 +245,7 @@ async def test_killed_between_two_views_it_is_finished_without_asking_twice(valk
         assert len(re.findall(r"^## ", text, re.MULTILINE)) == 5
         bullets = Counter(line for line in text.splitlines() if re.match(r"- \*\*H\d", line))
         assert max(bullets.values()) == 1
-        assert len(table_of(desk.of_kind(asked.ts, "card")[0])) == 5
+        assert len(table_of(desk.of_kind(asked.ts, "card")[0])) == 7
         assert len(desk.of_kind(asked.ts, "footer")) == len(desk.of_kind(asked.ts, "card")) == 1
 
 
@@ -252,7 +256,7 @@ async def test_six_fit_their_message_and_are_exported(valkey: RealValkey) -> Non
     codes = [persona.code for persona in PERSONAS.personas][:6]
     async with open_desk(valkey, workspace=workspace(), evidence=ScriptedDesk(truce_items())) as desk:
         ts = await compared(desk, f"compare {' '.join(codes)} Does the deal hold?")
-        assert len(table_of(desk.of_kind(ts, "card")[0])) == len(codes) + 2
+        assert len(table_of(desk.of_kind(ts, "card")[0])) == len(codes) + 4
         file = (await exported(desk, ts, "md"))["md"].decode()
         assert all(f"## {PERSONAS.by_code(code).display_name}" in file for code in codes)  # type: ignore[union-attr]
         assert "Where they agree and differ" in file

@@ -77,7 +77,7 @@ async def test_the_demo_model_compares_two(valkey: RealValkey, model: DemoModel)
         card = desk.of_kind(asked.ts, "card")[0]
         assert DEMO_LABEL in words_of(card)
         rows = table_of(card)
-        assert [row[0] for row in rows] == ["Agent", "CN-01", "US-01", "Spread"]
+        assert [row[0] for row in rows] == ["Agent", "CN-01", "US-01", "Spread", "In common", "Rank"]
         for row in rows[1:3]:
             assert sum(int(cell.split()[0]) for cell in row[1:]) == 100
         text = desk.text(asked.ts)
