@@ -91,7 +91,7 @@ class ThreadMemory:
     def usable(self, turn_id: str) -> AssessmentRecord | None:
         """What that turn gave, where the words that it was asked with are still there."""
         record = self.assessment_of(turn_id)
-        return record if record is not None and all(source.text for source in record.sources) else None
+        return record if record is not None and record.question.length else None
 
     def assessment_of(self, turn_id: str) -> AssessmentRecord | None:
         """The one that a turn gave."""

@@ -14,6 +14,7 @@ import structlog
 
 from bot.assessment import prompts
 from bot.assessment.assessment_record import AssessmentRecord, RetrievalReport
+from bot.assessment.changes import asks_what_changed
 from bot.assessment.drafting import Accounts, UnusableDraftError
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Checkpointed, Event, Part, Withdrawn
@@ -93,7 +94,10 @@ class Assignment:
         be forgotten by now; then what it came to.
         """
         earlier = self.earlier
-        if earlier is None or not earlier.rescored:
+        if earlier is None:
+            return self.question
+        of_comparison = bool(earlier.record.compared) and asks_what_changed(self.question.text)
+        if not (earlier.rescored or of_comparison):
             return self.question
         asked, plan = earlier.record.question, earlier.record.plan
         if asked.text:
