@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.choices import Choices
 from bot.commands import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from bot.sandbox.records import View
@@ -97,6 +98,10 @@ async def test_depth_goes_for_questions_that_do_not_say(valkey: RealValkey) -> N
         assert (await turn_of(desk, deep)).format == "in-depth"
         assert (await turn_of(desk, deep)).question.text == QUESTION
         assert (await turn_of(desk, others)).format == "in-depth"
+        direct = desk.sandbox.workspace.direct_message("U0DANA", "U0AGENTS").id
+        alone = await desk.sandbox.post_as_user("dana", direct, f"CN-01 {QUESTION}")
+        desk.asked[alone] = direct
+        assert (await turn_of(desk, alone)).format == "brief"
         await desk.answered(deep)
         await desk.ask("CN-01 why J1?", thread_ts=deep)
         await desk.answered(deep, times=2)
@@ -155,6 +160,13 @@ async def test_a_channels_agent_is_asked_where_a_question_names_nobody(valkey: R
         await desk.idle()
         assert await desk.store.turn(desk.turn_id(again)) is None
         assert len(announced(desk, CHANNEL)) == 2
+
+
+def test_an_app_that_is_one_persona_has_no_agents_to_choose() -> None:
+    """There nobody need be named."""
+    shown = json.dumps(choice_form.choice_blocks(Choices(), (), bound=True))
+    assert choice_form.CHOOSE_LANGUAGE in shown
+    assert choice_form.OPEN_AGENT_FORM not in shown
 
 
 def _shown_at_home(desk: OpenDesk) -> str:
