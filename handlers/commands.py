@@ -13,7 +13,7 @@ from bot.slack.forms import FormPreset
 from bot.turns import Asker, Opening, Question, Turn, unopened_turn
 from handlers.comparing import parse_comparison
 from handlers.parsing_commands import COMPARE, FORGET, Command
-from personas.desk import IN_DEPTH, Address
+from personas.desk import Address
 
 __all__ = ["run_command"]
 
@@ -79,9 +79,9 @@ async def _compare(command: Command, reception: Reception) -> cards.Notice | Non
             response_url=command.response_url,
         )
         return await _form(command, preset, reception)
-    _, language = await _settled(command, reception)
+    address, language = await _settled(command, reception)
     question = Question(comparison.question, language=language)
-    return await _ask(_turn(command, codes, IN_DEPTH, question, reception), reception)
+    return await _ask(_turn(command, codes, address.format, question, reception), reception)
 
 
 async def _form(command: Command, preset: FormPreset, reception: Reception) -> cards.Notice | None:
