@@ -5,6 +5,7 @@ Handlers parse and decide; everything they hand over goes through here.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,11 @@ from personas.viewpoints import view_asked_for
 __all__ = ["Reception"]
 
 log = structlog.get_logger()
+
+END_SECONDS = 1.5
+"""Longest wait for an answer's end before its thread is forgotten: Slack wants its ack within 3 seconds."""
+END_LOOK_SECONDS = 0.05
+"""Between looks: the end takes two calls to Slack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +117,36 @@ class Reception:
         """Keep what a person wrote, for whoever is asked about it in the thread. Raises ``StoreError``."""
         await self.threads.hear(address_of(team_id, channel, thread_ts), (said,))
 
-    async def unhear(self, team_id: str, channel: str, thread_ts: str, ts: str) -> None:
+    async def unhear(self, team_id: str, channel: str, thread_ts: str, ts: str, *, author: str) -> None:
         """Forget a message that was deleted; of a thread's root, all that is kept of the thread."""
         if ts == thread_ts:
-            await self.forget(team_id, channel, thread_ts)
+            await self.forget(team_id, channel, thread_ts, user_id=author)
         else:
             await self.threads.unhear(address_of(team_id, channel, thread_ts), ts)
 
-    async def forget(self, team_id: str, channel: str, message_ts: str) -> bool:
+    async def forget(self, team_id: str, channel: str, message_ts: str, *, user_id: str) -> bool:
         """Remove all that is kept of the thread that a message (root, or one of ours) stands in; False where
-        there is nothing. Raises ``StoreError``.
+        there is nothing. ``user_id``: who wants that. Raises ``StoreError``.
         """
+        await self._end_answers(team_id, channel, message_ts, user_id)
         forgotten = await self.threads.forget(team_id, channel, message_ts)
         log.info("thread.forgotten", team=team_id, channel=channel, message=message_ts, found=forgotten)
         return forgotten
+
+    async def _end_answers(self, team_id: str, channel: str, thread_ts: str, user_id: str) -> None:
+        """Stop what is being answered in a thread, and wait a moment: forgotten at once, its message would
+        stand there half written, with a button that stops nothing.
+        """
+        stopped: set[str] = set()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                while (turn_id := await self.store.running(team_id, channel, thread_ts)) is not None:
+                    if turn_id not in stopped:
+                        await self.stop(turn_id, user_id)
+                        stopped.add(turn_id)
+                    await asyncio.sleep(END_LOOK_SECONDS)
+        except TimeoutError:
+            log.warning("forget.answer_not_ended", team=team_id, channel=channel, thread=thread_ts)
 
     async def thread_persona(self, team_id: str, channel: str, thread_ts: str, text: str) -> Persona | None:
         """Who answers a question in a thread that names nobody: whose view it asks for, else who was asked

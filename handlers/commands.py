@@ -58,7 +58,7 @@ async def _forget(command: Command, reception: Reception) -> cards.Notice:
     if link is None or link[1] != command.channel:
         return notice("Please run this in the channel of the message, with the message’s own link.")
     message_ts = link[4] or f"{link[2]}.{link[3]}"
-    forgotten = await reception.forget(command.team_id, command.channel, message_ts)
+    forgotten = await reception.forget(command.team_id, command.channel, message_ts, user_id=command.user_id)
     return notice(
         "Done: nothing of that thread is kept any more. What stands in Slack stays until somebody deletes it."
         if forgotten

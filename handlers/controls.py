@@ -57,7 +57,9 @@ async def forget_thread(action: Action, reception: Reception) -> None:
         action.user_id, user_team_id="", team_id=action.team_id, channel=action.channel
     )
     if why is None:
-        found = await reception.forget(action.team_id, action.channel, action.thread_ts)
+        found = await reception.forget(
+            action.team_id, action.channel, action.thread_ts, user_id=action.user_id
+        )
         notice = answer_controls.forgotten_thread_notice(found=found)
     else:
         notice = asking_notices.unwelcome_notice(why)

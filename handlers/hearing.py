@@ -36,6 +36,8 @@ class Deleted:
     channel: ChannelId
     thread_ts: ThreadTs
     ts: str
+    author: str
+    """Of the deleted message; empty where Slack does not tell."""
 
 
 async def listen(body: Payload, reception: Reception) -> None:
@@ -43,7 +45,9 @@ async def listen(body: Payload, reception: Reception) -> None:
     if heard := parse_heard(body, bot_user_id=reception.bot_user_id, colleagues=reception.colleagues):
         await reception.hear(heard.team_id, heard.channel, heard.thread_ts, heard.said)
     if deleted := parse_deleted(body):
-        await reception.unhear(deleted.team_id, deleted.channel, deleted.thread_ts, deleted.ts)
+        await reception.unhear(
+            deleted.team_id, deleted.channel, deleted.thread_ts, deleted.ts, author=deleted.author
+        )
 
 
 def parse_heard(body: Payload, *, bot_user_id: str, colleagues: frozenset[str] = frozenset()) -> Heard | None:
@@ -84,4 +88,6 @@ def parse_deleted(body: Payload) -> Deleted | None:
     channel = string(event, "channel")
     if not (channel and ts):
         return None
-    return Deleted(team_of(body, event), ChannelId(channel), ThreadTs(timestamp(gone, "thread_ts") or ts), ts)
+    author = string(mapping(event, "previous_message"), "user") or string(gone, "user")
+    thread_ts = ThreadTs(timestamp(gone, "thread_ts") or ts)
+    return Deleted(team_of(body, event), ChannelId(channel), thread_ts, ts, author)

@@ -68,9 +68,11 @@ async def offer_again(edited: EditedMention, reception: Reception) -> None:
     if too_late or persona is None or _missing(mention, address, reception):
         return
     # The key holds the edit's own time: each edit may be offered once.
-    turn_id = await reception.offer(_turn(mention, address, persona.code, language, app_id=reception.app_id))
+    turn = _turn(mention, address, persona.code, language, app_id=reception.app_id)
+    asked_before = await reception.store.turn(turn.turn_id) is not None
+    turn_id = await reception.offer(turn)
     await reception.whisper(
-        cards.ask_again_notice(turn_id),
+        cards.ask_again_notice(turn_id, asked_before=asked_before),
         team_id=mention.team_id,
         channel=mention.channel,
         user_id=mention.user_id,

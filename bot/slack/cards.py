@@ -204,8 +204,13 @@ def too_long_notice(length: int, limit: int) -> Notice:
     )
 
 
-def ask_again_notice(turn_id: str) -> Notice:
-    """An edited mention."""
+def ask_again_notice(turn_id: str, *, asked_before: bool) -> Notice:
+    """An edited mention; a message may have become one by the edit."""
+    if not asked_before:
+        return notice(
+            "You mentioned me in an edit, of which nobody else hears.",
+            actions(button("Ask this question", ASK_AGAIN, turn_id, "primary")),
+        )
     return notice(
         "You changed your question. The answer in the thread is to the old text.",
         actions(button("Ask again with the new text", ASK_AGAIN, turn_id, "primary")),

@@ -40,6 +40,19 @@ async def test_an_edit_is_offered_and_its_button_answers_the_new_text(valkey: Re
         assert "Gallium Exports Stop" in desk.text(ts)
 
 
+async def test_a_mention_that_an_edit_adds_can_be_asked(valkey: RealValkey) -> None:
+    """Slack tells nobody of it but us; there is no answer yet to speak of."""
+    async with open_desk(valkey) as desk:
+        ts = await desk.sandbox.post_as_user("dana", CHANNEL, "What would change your view?")
+        desk.asked[ts] = CHANNEL
+        await desk.sandbox.edit_as_user("dana", CHANNEL, ts, f"<@{BOT}> CN-01 brief What of gallium?")
+        (offer,) = await desk.until(desk.whispers)
+        assert "Ask this question" in words_of(offer)
+        assert "old text" not in words_of(offer)
+        await desk.press(offer, "ask_again")
+        await desk.answered(ts)
+
+
 async def test_pressing_twice_asks_once(valkey: RealValkey) -> None:
     """An impatient reader gets one answer."""
     async with open_desk(valkey) as desk:

@@ -161,11 +161,19 @@ async def test_the_command_explains_itself(desk: OpenDesk, typed: str, said: str
     assert said in words_of(await whispered(desk, lambda: run(desk, typed)))
 
 
-async def test_the_form(desk: OpenDesk) -> None:
-    """One agent, brief, six months ahead, and the answer in the direct message."""
+@pytest.mark.parametrize(
+    ("codes", "shown"),
+    [
+        (["JP-01"], "JP-01, Japan Agent · Brief · looking 6 months ahead"),
+        (["CN-01", "JP-01"], "CN-01 and JP-01 · Comparison · looking 6 months ahead"),
+    ],
+    ids=["one", "several"],
+)
+async def test_the_form(desk: OpenDesk, codes: list[str], shown: str) -> None:
+    """One agent or several, six months ahead, and the answer in the direct message."""
     await run(desk, "")
     state = {
-        "personas": {"personas": {"selected_options": [{"value": "JP-01"}]}},
+        "personas": {"personas": {"selected_options": [{"value": code} for code in codes]}},
         "question": {"question": {"value": "What about magnets?"}},
         "depth": {"depth": {"selected_option": {"value": "brief"}}},
         "horizon": {"horizon": {"selected_option": {"value": "6"}}},
@@ -173,8 +181,7 @@ async def test_the_form(desk: OpenDesk) -> None:
     }
     sent = await desk.sandbox.interactions.submit_view("dana", (await form(desk)).id, state)
     assert sent["response_action"] == "close"
-    asked = await question(desk, "Japan Agent · Brief · looking 6 months ahead", direct_to(desk))
-    await answered(desk, asked.ts)
+    await answered(desk, (await question(desk, shown, direct_to(desk))).ts)
 
 
 async def test_a_public_channel_without_us(desk: OpenDesk) -> None:

@@ -79,6 +79,18 @@ async def test_a_stop_may_be_written_into_the_thread(valkey: RealValkey) -> None
         assert len(desk.of_kind(ts, "card")) == 1
 
 
+async def test_deleting_the_question_ends_its_answer_and_forgets_it(valkey: RealValkey) -> None:
+    """No message is left half written, with a button that stops nothing."""
+    async with open_desk(valkey, script=dripping("2", "3")) as desk:
+        ts = await being_written(desk)
+        await desk.sandbox.delete_as_user("dana", desk.asked[ts], ts)
+        await desk.answered(ts)
+        await desk.idle()
+        assert not any(message.is_streaming for message in desk.replies(ts))
+        assert desk.model.open_streams == 0
+        assert await desk.store.turn(desk.turn_id(ts)) is None
+
+
 async def test_a_stopped_question_can_be_tried_again(valkey: RealValkey) -> None:
     """The button below "Stopped" answers in full, once, however often it is pressed."""
     async with open_desk(valkey, script=dripping("2")) as desk:

@@ -158,7 +158,8 @@ NOTICES = [
     cards.desk_notice(DESK, [DESK[2]], bot_user_id="U0AGENTS"),
     cards.how_to_ask_notice(DESK[0], bot_user_id="U0AGENTS"),
     cards.too_long_notice(50_000, 12_000),
-    cards.ask_again_notice("t1"),
+    cards.ask_again_notice("t1", asked_before=True),
+    cards.ask_again_notice("t1", asked_before=False),
     cards.forgotten_notice(),
     cards.unavailable_notice(),
 ]
