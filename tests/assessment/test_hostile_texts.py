@@ -6,6 +6,7 @@ the model repeats them in every section: even so persona, format, links, mention
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
@@ -25,6 +26,8 @@ from tests.support.seed_script import QUESTION
 
 A_RUN = 10
 """Hostile texts of one run: the engine takes most of a second for an answer."""
+SAID = 30
+"""Characters by which the innocent sentence beside each order is recognised."""
 TEXTS = hostile_texts()
 GROUPS = [TEXTS[start : start + A_RUN] for start in range(0, len(TEXTS), A_RUN)]
 MATERIAL = re.compile(r"<material [^<>]*>\n[^<>]*\n</material>")
@@ -56,7 +59,9 @@ async def test_no_hostile_text_changes_an_answer(texts: list[HostileText]) -> No
 
     def obey(call: ModelCall) -> str:
         if call.schema:
-            return seed_answer(call)
+            planned = json.loads(seed_answer(call))
+            echoed = {"bottom_line": f"{INNOCENT} {texts[0].text}", "linchpin": INNOCENT}
+            return json.dumps(planned | (echoed if call.name == "plan" else {}))
         lines = "\n".join(f"- {' '.join(each.text.split())} [S{n}]" for n, each in enumerate(texts, 1))
         return f"{INNOCENT}\n\n{lines}\n\n{texts[0].text}\n"
 
@@ -81,6 +86,11 @@ async def test_no_hostile_text_changes_an_answer(texts: list[HostileText]) -> No
         prefix_without_material(call) for call in plain.calls
     }
     assert {call.role for call in model.calls} == {call.role for call in plain.calls}
+    told = [call.instruction for call in model.calls]
+    assert any(INNOCENT[:SAID] in instruction for instruction in told), (
+        "plan and repairs repeat what was fetched"
+    )
+    assert not any(INNOCENT[:SAID] in MATERIAL.sub("", instruction) for instruction in told)
 
 
 @pytest.mark.parametrize("hostile", TEXTS, ids=lambda hostile: hostile.id)

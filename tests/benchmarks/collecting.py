@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+import personas
+from bot.assessment.evidence_stage import AGAINST_SECONDS
 from bot.evidence.desk import ProcessDesk
 from bot.evidence.items import EvidenceRequest
 from bot.evidence.protocol import EvidenceConfig
@@ -25,7 +28,10 @@ from bot.store.connection import open_redis
 from bot.turns import Question
 from personas.loader import load_personas
 from personas.persona import Persona, Source
+from tests.benchmarks.assessments import ask_alone
+from tests.benchmarks.processes import open_desk
 from tests.benchmarks.rows import Row, row_of
+from tests.benchmarks.watching import viewer
 from tests.support.news_server import NewsServer, Page, serve_news, with_sources
 from tests.support.news_stories import STORIES, Story, rss
 from tests.support.valkey import RealValkey
@@ -44,12 +50,18 @@ QUESTIONS = (
     "Что означает продление перемирия по экспортному контролю для России?",
     "Is the court ruling on chip licences a turn in the technology race?",
 )
+RIVALS = "A court strikes down the tariff; sanctions on wheat and gas end the talks; the summit is called off"
+"""Hypotheses as a plan names them."""
 
-# Targets: issue 4, Evidence.
+# Targets: issue 4, Evidence; of the rivals, what a turn waits for them at most.
 PAUSE_MS = 100
 RETRIEVAL_MS = 1_500
+RIVALS_MS = 1e3 * AGAINST_SECONDS
 SERVING_MEGABYTES = 150
 
+ANSWERS = 4
+
+_NOWHERE = '\n[[sources]]\nname = "None"\nurl = "https://none.example/"\nkind = "rss"\nstatus = "dead"\n'
 _SUBJECTS = "tariff export control truce court ruling licence chip soybean steel reserve bank rate inflation"
 _OTHERS = "budget minister border talks summit sanctions pipeline gas wheat port navy drone treaty election"
 _WORDS = f"{_SUBJECTS} {_OTHERS} coalition protest flood harvest railway bond currency deficit".split()
@@ -76,25 +88,58 @@ async def _measured(news: NewsServer, valkey: RealValkey, questions: int) -> lis
         host_pause_seconds=0.0,
         log_level="ERROR",
     )
-    ours = psutil.Process()
     async with ProcessDesk(config, everybody) as desk, _stream() as pauses:
         await desk.ready()
         began = time.monotonic()
         seconds = await _until_collected(valkey, began)
         collected = max(pauses)
-        whole = [1e3 * await _retrieval(desk, everybody[0], text) for text in _texts(questions)]
+        whole, rivals = [], []
+        for text in _texts(questions):
+            first, against = await _retrieval(desk, everybody[0], text)
+            whole.append(1e3 * first)
+            rivals.append(1e3 * against)
         children = psutil.Process(desk.pid).children(recursive=True) if desk.pid else []
         evidence = psutil.Process(desk.pid).memory_info().rss / 1e6 if desk.pid else 0.0
         reading = sum(child.memory_info().rss for child in children) / 1e6
     items = FEEDS * ITEMS_A_FEED
+    serving = await _serving(valkey)
     return [
         row_of("collector: items a second, fetched, read and stored", "1/s", [items / seconds]),
         row_of("collector: longest pause of a stream meanwhile", "ms", [1e3 * collected], target=PAUSE_MS),
         row_of(f"collector: memory of the evidence process, {items} items", "MB", [evidence]),
         row_of("collector: memory of the reading process", "MB", [reading]),
-        row_of("collector: memory of this process", "MB", [ours.memory_info().rss / 1e6]),
+        row_of(f"memory of the app, {items} items stored", "MB", [serving], target=SERVING_MEGABYTES),
         row_of(f"retrieval from {items} stored items", "ms", whole, target=RETRIEVAL_MS),
+        row_of(f"search for rivals in {items} stored items", "ms", rivals, target=RIVALS_MS),
     ]
+
+
+async def _serving(valkey: RealValkey) -> float:
+    """Memory of ``serve`` beside its evidence process with the same store, after answers from it, in MB."""
+    with tempfile.TemporaryDirectory(prefix="bench-personas-") as folder:
+        settings = {
+            "evidence": "true",
+            "redis_url": valkey.url,
+            "personas_dir": _without_sources(Path(folder)),
+        }
+        more = {**settings, "web_search": "off", "search_terms": "false"}
+        async with (
+            open_desk(script="answer", rate_limits=False, **more) as desk,
+            viewer(desk.page_url) as person,
+        ):
+            for _ in range(ANSWERS):
+                answer = await ask_alone(desk, person, idle=0.0)
+                if "](http" not in answer.text:
+                    raise AssertionError("an answer cites nothing of what is stored")
+            return desk.app.rss_megabytes
+
+
+def _without_sources(folder: Path) -> str:
+    """Persona files that send nobody to the open web."""
+    for path in Path(personas.__file__).parent.glob("*.toml"):
+        kept = re.sub(r"^\[\[sources\]\]\n(?:(?!^\[).*\n?)*", "", path.read_text(), flags=re.MULTILINE)
+        (folder / path.name).write_text(kept + _NOWHERE)
+    return str(folder)
 
 
 def _publish(news: NewsServer) -> tuple[Source, ...]:
@@ -154,13 +199,15 @@ def _texts(number: int) -> Sequence[str]:
     return [QUESTIONS[at % len(QUESTIONS)] for at in range(number)]
 
 
-async def _retrieval(desk: ProcessDesk, persona: Persona, text: str) -> float:
-    """Seconds until there is something to write from."""
+async def _retrieval(desk: ProcessDesk, persona: Persona, text: str) -> tuple[float, float]:
+    """Seconds until there is something to write from, and from then until a plan's rivals were looked for."""
     began = time.monotonic()
     retrieval = desk.begin(EvidenceRequest("bench", persona, Question(text), datetime.now(UTC)))
     found = await retrieval.first(30.0)
-    seconds = time.monotonic() - began
+    first = time.monotonic() - began
+    searched = await retrieval.against(RIVALS, 30.0)
+    against = time.monotonic() - began - first
     await retrieval.aclose()
-    if not found.items:
+    if not found.items or not searched.contrary_queries:
         raise AssertionError(f"nothing was found for: {text}")
-    return seconds
+    return first, against

@@ -76,9 +76,9 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(*, script: str, rate_limits: bool) -> AsyncIterator[Desk]:
+async def open_desk(*, script: str, rate_limits: bool, **more: str) -> AsyncIterator[Desk]:
     """Start everything. ``script`` is a function of ``tests.benchmarks.script``; without ``rate_limits``
-    neither the sandbox nor the app keeps to Slack's tiers.
+    neither the sandbox nor the app keeps to Slack's tiers. ``more``: settings over those of a measurement.
     """
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -92,21 +92,23 @@ async def open_desk(*, script: str, rate_limits: bool) -> AsyncIterator[Desk]:
         sandbox, ready = await _start(stack, "bot.sandbox", *limits, variables={})
         workspace = json.loads(ready)
         settings = {
-            "SLACK_BOT_TOKEN": workspace["apps"][0]["bot_token"],
-            "SLACK_APP_TOKEN": workspace["apps"][0]["app_token"],
-            "SLACK_API_URL": workspace["api_url"],
-            "MODEL_URL": model_url,
-            "MODEL_KEY": KEY,
-            "DATA_DIR": str(folder / "data"),
-            "LOG_FORMAT": "json",
-            "EVIDENCE": "false",  # no fetching from the open web
+            "slack_bot_token": workspace["apps"][0]["bot_token"],
+            "slack_app_token": workspace["apps"][0]["app_token"],
+            "slack_api_url": workspace["api_url"],
+            "model_url": model_url,
+            "model_key": KEY,
+            "data_dir": str(folder / "data"),
+            "log_format": "json",
+            "evidence": "false",  # no fetching from the open web
         }
         module = ["bot", "serve"] if rate_limits else ["tests.benchmarks.unpaced"]
         log = stack.enter_context((folder / "app.log").open("wb"))
         app = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", *module),
             cwd=folder,  # no .env of the developer's
-            env=_environment({f"COUNTRY_AGENTS_{name}": value for name, value in settings.items()}),
+            env=_environment(
+                {f"COUNTRY_AGENTS_{name.upper()}": value for name, value in (settings | more).items()}
+            ),
             stdout=log,
             stderr=log,
         )
