@@ -8,10 +8,10 @@ from typing import Any
 
 from bot.assessment.comparison import Reason, View, exhaustive
 from bot.assessment.data_calls import LONGEST_WINDOW, DataReader
-from bot.assessment.data_schemas import CONFIDENCES, PREMISES
+from bot.assessment.data_schemas import CONFIDENCES, HEAD_FIELDS
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.loose_json import one_of, records, strings
-from bot.assessment.prompts import data_block
+from bot.assessment.prompts import HEAD_WISH, data_block
 from bot.assessment.values import Hypothesis
 from bot.assessment.wording import jaccard
 from bot.llm.port import JsonSchema, ModelError
@@ -69,19 +69,7 @@ def desk_text(personas: Iterable[Persona], organisation: str) -> str:
 
 def frame_schema() -> JsonSchema:
     """Schema of the call for hypotheses; it begins as a plan does."""
-    source = {"type": "string", "description": "S2"}
-    return JsonSchema(
-        "frame",
-        record(
-            event_date={"type": "string", "description": "YYYY-MM-DD, or empty when it is not known"},
-            premise=choice(PREMISES),
-            since={"type": "string", "description": "at most 25 words, or empty"},
-            since_sources=array(source),
-            contradictions=array(record(source=source, says=TEXT)),
-            hypotheses=array(TEXT, HYPOTHESES),
-            until=DATE,
-        ),
-    )
+    return JsonSchema("frame", record(**HEAD_FIELDS, hypotheses=array(TEXT, HYPOTHESES), until=DATE))
 
 
 def frame_instruction() -> str:
@@ -89,11 +77,7 @@ def frame_instruction() -> str:
     low, high = HYPOTHESES
     return (
         f"Frame the question for a comparison, as JSON, in at most {FRAME_TOKENS - 40} tokens. "
-        "event_date and premise: when the event happened, and whether what the question takes for granted "
-        "still holds today, overtaken if later events changed it, hypothetical if it is only supposed. "
-        "since: what the material says has happened since the event, dated, with since_sources; empty if "
-        "nothing. contradictions: retrieved sources that say something else than the user’s text, and what "
-        f"they say. hypotheses: {low} to {high} answers to the question of at most 12 words each, of which "
+        f"{HEAD_WISH} hypotheses: {low} to {high} answers to the question of at most 12 words each, of which "
         "exactly one will turn out true: they exclude each other and together leave nothing out, one of them "
         "that things go on as they are where the question allows it. Neutral words that every side could "
         "sign, about what can be observed, none with “and” between two claims, none with a word of "

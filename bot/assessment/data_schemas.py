@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.assessment.formats import Format
 from bot.assessment.values import Plan
 from bot.llm.port import JsonSchema
-from bot.llm.schemas import DATE, PERCENT, TEXT, array, choice, record
+from bot.llm.schemas import DATE, PERCENT, TEXT, Schema, array, choice, record
 from personas.persona import Persona
 
 __all__ = [
     "CONFIDENCES",
     "HEAD",
     "HEAD_ENDS_AT",
+    "HEAD_FIELDS",
     "PREMISES",
     "RATINGS",
     "STANCES",
@@ -38,6 +41,14 @@ SUPPORTS = ("solid", "caveated", "unsupported")
 
 HEAD = ("event_date", "premise", "since", "since_sources", "contradictions")
 """The plan's first fields: whether the question is still about the present."""
+HEAD_FIELDS: Mapping[str, Schema] = {
+    "event_date": {"type": "string", "description": "YYYY-MM-DD, or empty when it is not known"},
+    "premise": choice(PREMISES),
+    "since": {"type": "string", "description": "at most 25 words, or empty"},
+    "since_sources": array({"type": "string", "description": "S2"}),
+    "contradictions": array(record(source={"type": "string", "description": "S2"}, says=TEXT)),
+}
+"""Their schemas, in this order."""
 HEAD_ENDS_AT = "bottom_line"
 """The field behind them."""
 
@@ -58,14 +69,7 @@ def plan_schema(format_: Format, persona: Persona) -> JsonSchema:
     return JsonSchema(
         "plan",
         record(
-            # First, in this order: they are read while the rest is still being written.
-            event_date={"type": "string", "description": "YYYY-MM-DD, or empty when it is not known"},
-            premise=choice(PREMISES),
-            since={"type": "string", "description": "at most 25 words, or empty"},
-            since_sources=array({"type": "string", "description": "S2"}),
-            contradictions=array(
-                record(source={"type": "string", "description": "S2"}, says=TEXT),
-            ),
+            **HEAD_FIELDS,  # first: they are read while the rest is still being written
             bottom_line=TEXT,
             counterparty={"type": "string", "description": "the other main actor, at most 4 words"},
             stance=choice(STANCES),

@@ -17,6 +17,7 @@ from bot.evidence.table import EvidenceTable
 from personas.persona import Persona
 
 __all__ = [
+    "HEAD_WISH",
     "as_data",
     "context_text",
     "continue_instruction",
@@ -171,6 +172,16 @@ def as_data(text: str) -> str:
     return text.replace("<", "‹").replace(">", "›").replace('"', "”")
 
 
+HEAD_WISH = (
+    "event_date and premise: when the event happened, and whether what the question takes for granted "
+    "still holds today, overtaken if later events changed it, hypothetical if it is only supposed. "
+    "since: what the material says has happened since the event, dated, with since_sources; empty if "
+    "nothing. contradictions: retrieved sources that say something else than the user’s text, and what "
+    "they say."
+)
+"""What a call is asked for that says whether the question is still about the present."""
+
+
 def _plan_instruction(format_: Format) -> str:
     """What the plan call is asked for."""
     low, high = format_.judgments
@@ -183,11 +194,7 @@ def _plan_instruction(format_: Format) -> str:
     )
     return (
         f"Plan the assessment as JSON, in at most {format_.plan_tokens - 40} tokens. "
-        "event_date and premise: when the event happened, and whether what the question takes for granted "
-        "still holds today, overtaken if later events changed it, hypothetical if it is only supposed. "
-        "since: what the material says has happened since the event, dated, with since_sources; empty if "
-        "nothing. contradictions: retrieved sources that say something else than the user’s text, and what "
-        "they say. bottom_line: the answer first, at most 60 words. counterparty: the other main actor. "
+        f"{HEAD_WISH} bottom_line: the answer first, at most 60 words. counterparty: the other main actor. "
         "stance: the verb that says what {the_country} does. "
         f"judgments: {low} to {high} dated statements of at most 20 words that can turn out true or "
         f"false, without any "

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bot.assessment.assessment_record import AssessmentRecord
 from bot.assessment.demo import demo
-from bot.assessment.events import CardChanged, Finished
+from bot.assessment.events import CardChanged, Checkpointed, Finished
 from bot.assessment.formats import COMPARISON
 from bot.assessment.run import Assignment
 from bot.llm.port import ModelBrokenError, ModelCall, ModelConfigurationError, ModelUnavailableError
@@ -33,6 +34,7 @@ from tests.support.model_replies import Api, ModelRequest, Reply
 from tests.support.seed_script import QUESTION, answer
 
 CODES = ("CN-01", "US-01", "JP-01")
+CALLS = ("frame", *(f"view-{code}" for code in CODES))
 
 
 def comparison(*codes: str, question: str = QUESTION) -> Assignment:
@@ -145,15 +147,30 @@ async def test_asked_again_only_what_was_missing_is_asked() -> None:
         assert again.section(code) == before.section(code)
 
 
-async def test_a_resumed_comparison_asks_for_nothing_twice_and_prints_the_same() -> None:
-    """From the checkpoints of a run that lost one view on the way."""
+async def test_resumed_from_any_point_it_asks_for_nothing_twice_and_prints_the_same() -> None:
+    """From what each shorter run would have kept, in the order it was kept."""
     whole = await assess(ScriptedModel(seed_answer), comparison(), desk=ScriptedDesk(truce_items()))
-    kept = {key: data for key, data in whole.checkpoints.items() if key != "view-JP-01"}
+    kept: dict[str, Mapping[str, Any]] = {}
+    for event in [event for event in whole.events if isinstance(event, Checkpointed)]:
+        kept[event.key] = event.data
+        desk, model = ScriptedDesk(truce_items()), ScriptedModel(seed_answer)
+        again = await assess(model, comparison(), checkpoints=kept, desk=desk)
+        assert sorted([*model.names, *kept.keys() - {"evidence"}]) == sorted(CALLS)
+        assert len(desk.requests) == ("frame" not in kept)
+        assert again.text == whole.text
+        assert last_card(again) == last_card(whole)
+    assert kept.keys() == {"evidence", *CALLS}
+
+
+async def test_another_language_is_asked_for_in_every_call_and_told() -> None:
+    """What we print stays English."""
     model = ScriptedModel(seed_answer)
-    again = await assess(model, comparison(), checkpoints=kept, desk=ScriptedDesk())
-    assert model.names == ["view-JP-01"]
-    assert again.text == whole.text
-    assert last_card(again) == last_card(whole)
+    task = comparison()
+    task = replace(task, question=replace(task.question, language="de"))
+    assessment = await assess(model, task)
+    assert all("Write in German" in call.context for call in model.calls)
+    assert any("Written in German" in notice for notice in assessment.report.notices)
+    assert "Where they agree and differ" in assessment.text
 
 
 async def test_views_are_asked_for_side_by_side_within_the_limit() -> None:
@@ -162,7 +179,7 @@ async def test_views_are_asked_for_side_by_side_within_the_limit() -> None:
         model = ScriptedModel(seed_answer)
         await assess(model, comparison(), how=settings(calls_at_once=at_once))
         assert model.most_open == expected
-    assert model.names == ["frame", *(f"view-{code}" for code in CODES)]
+    assert model.names == list(CALLS)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +256,7 @@ async def test_a_small_model_scores_a_set_of_ours() -> None:
     model = ScriptedModel(reply)
     shape = demo(COMPARISON, section_tokens=200)
     assessment = await assess(model, replace(comparison(), format=shape), how=settings(calls_at_once=1))
-    assert model.names == [f"view-{code}" for code in CODES]
+    assert model.names == list(CALLS[1:])
     assert last_card(assessment).table[1] == ("CN-01", "60 % (55–70)", "30 % (20–40)", "10 % (5–20)")
     assert last_card(assessment).table[-2:] == (
         ("In common", "55–70 %", "20–40 %", "5–20 %"),

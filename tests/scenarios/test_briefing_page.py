@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from playwright.async_api import Page, expect
 from bot.demo_workspace import demo_workspace
 from tests.scenarios.test_browser import ANSWER_MS, SCREENSHOT_BYTES, page
 from tests.support.desk import PERSONAS, ROOT, open_desk
-from tests.support.evidence_desk import ScriptedDesk, truce_items
+from tests.support.evidence_desk import ScriptedDesk, recent_items
 from tests.support.model_replies import ModelRequest, Reply
 from tests.support.seed_script import answer
 from tests.support.valkey import RealValkey
@@ -63,16 +61,11 @@ async def test_a_briefing_scheduled_in_the_form_is_read_in_its_thread(
     valkey: RealValkey, page: Page, tmp_path: Path
 ) -> None:
     """/briefing and Enter, an agent, Schedule; run now; the card, and below it what happened and so what."""
-    now = datetime.now(UTC)
-    items = [
-        replace(item, published_at=now - timedelta(hours=number + 1), retrieved_at=now)
-        for number, item in enumerate(truce_items())
-    ]
     async with open_desk(
         valkey,
         workspace=demo_workspace(PERSONAS, {"model": "scripted model", "store": "Valkey"}),
         pace=None,
-        evidence=ScriptedDesk(items),
+        evidence=ScriptedDesk(recent_items()),
         script=written,
     ) as desk:
         await page.goto(f"{desk.sandbox.page_url}?user=U0DANA")

@@ -206,7 +206,7 @@ async def test_where_slack_takes_no_table_its_rows_stand_as_text(valkey: RealVal
 
 
 async def test_it_can_be_stopped(valkey: RealValkey) -> None:
-    """What stands stays; nothing more is written."""
+    """What stands stays, nothing more is written; tried again, all of it comes."""
     slow = replace(Reply(""), first_token_seconds=60.0)
     async with open_desk(valkey, workspace=workspace(), script=without("JP-01", slow)) as desk:
         await run(desk, ASKED)
@@ -216,6 +216,10 @@ async def test_it_can_be_stopped(valkey: RealValkey) -> None:
         await desk.answered(asked.ts)
         assert "Stopped from the thread." in words_of(desk.of_kind(asked.ts, "footer")[0])
         assert "Where they agree" not in desk.text(asked.ts)
+        desk.model.script = answer
+        await desk.press(desk.of_kind(asked.ts, "footer")[0], "retry_turn")
+        await desk.answered(asked.ts, times=2)
+        assert len(table_of(desk.of_kind(asked.ts, "card")[1])) == 7
 
 
 async def test_killed_between_two_views_it_is_finished_without_asking_twice(valkey: RealValkey) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.evidence.items import EvidenceItem, EvidenceRequest, Retrieved, SourceClass, SourceFailure
 
-__all__ = ["NOW", "ScriptedDesk", "ScriptedRetrieval", "item", "truce_items"]
+__all__ = ["NOW", "ScriptedDesk", "ScriptedRetrieval", "item", "recent_items", "truce_items"]
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 """When the items of the script were read: half an hour before the tests' question."""
@@ -66,6 +66,15 @@ def truce_items() -> tuple[EvidenceItem, ...]:
         item(4, "Exports of magnets rose to 5,700 tonnes in October, customs data show.", country="US"),
         item(5, "Licences for heavy rare earths still take 45 days, importers say.", country="DE"),
         item(6, "Soybean purchases reached the 25 million tonnes agreed for the year.", country="US"),
+    )
+
+
+def recent_items() -> tuple[EvidenceItem, ...]:
+    """The same as of today: one an hour."""
+    now = datetime.now(UTC)
+    return tuple(
+        replace(item, published_at=now - timedelta(hours=number), retrieved_at=now)
+        for number, item in enumerate(truce_items(), 1)
     )
 
 
