@@ -473,6 +473,7 @@ def _text(request: ModelRequest, *, missing: tuple[str, ...]) -> str:
             pass
     key = section_key(request)
     if "Write only" in request.instruction:
-        lines = iter(_sentences(f"repair {key}"))
-        return f"### Repaired\n- {next(lines)}.\n- {next(lines)}.\n"
+        lines = _sentences("repair")[2 * int(key) :]  # two sections are not repaired with the same sentences
+        source = _cited(sources, 0)
+        return f"### Repaired\n- {lines[0]} [{source}].\n- {lines[1]} [{source}].\n"
     return _section(key, sources, missing_bullets=key in missing)
