@@ -124,13 +124,17 @@ def _missing(mention: Mention, address: Address, reception: Reception) -> cards.
 
 
 def _instead(mention: Mention, address: Address, reception: Reception) -> cards.Notice | None:
-    """What is told to who asks for help, or several at once; ``None`` for a question to one."""
+    """What is told to who asks for help, or several at once; ``None`` for a question to one. A persona's own
+    bot has nothing to tell of the desk's command, which need not be installed.
+    """
+    if reception.bound is not None:
+        return None
     talk = _talk(mention, address)
     if talk is SmallTalk.DESK:
         return asking_notices.desk_list_notice(_COMMAND, reception.desk.personas)
     if talk is SmallTalk.HELP or (talk is not None and address.persona is None):
         return asking_notices.help_notice(_COMMAND, bot_user_id=reception.bot_user_id)
-    several = None if reception.bound else named_several(mention.text, reception.desk)
+    several = named_several(mention.text, reception.desk)
     if several is not None:
         return several_notice([persona.code for persona in several.personas], several.question)
     return None

@@ -137,6 +137,7 @@ def help_notice(command: str, *, bot_user_id: str) -> Notice:
         f"• `{command} compare CN-01 US-01 …` sets the views of several side by side in a table",
         f"• `{command}` alone opens a form: one agent or several, depth, horizon, an answer for you alone",
         f"• `{command} list` shows who is on the desk",
+        f"• `{command} forget` and a message’s link removes what I keep of its thread",
         "• “Assess this message” is in the menu of every message",
         f"• Mention <@{bot_user_id}> in a channel or a thread, or write to it directly",
     )

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from bot.demo_workspace import demo_workspace
-from tests.support.desk import PERSONAS, ROOT, OpenDesk, kind_of, open_desk
+from tests.support.desk import FAST, PERSONAS, ROOT, OpenDesk, dripping, kind_of, open_desk
 from tests.support.seed_script import QUESTION
 from tests.support.valkey import RealValkey
 
@@ -29,6 +29,9 @@ FLAGS = [
 SIZE = {"width": 1360, "height": 850}
 SCREENSHOT = ROOT / "deploy" / "screenshot.png"
 FORM_SCREENSHOT = ROOT / "deploy" / "form.png"
+HOME_SCREENSHOT = ROOT / "deploy" / "home.png"
+TALL = {"width": 1100, "height": 1090}
+"""The whole of the home tab."""
 SCREENSHOT_BYTES = 400_000
 """Largest picture in the repository: a README should load at once."""
 ANSWER_MS = 30_000
@@ -125,3 +128,33 @@ async def test_the_form_behind_the_command_is_filled_in_and_answered(
         if kind_of(message) == "question"
     )
     await desk.answered(ts, seconds=ANSWER_MS / 1000)
+
+
+async def test_the_home_tab_shows_the_desk_and_how_far_ones_answers_are(
+    valkey: RealValkey, page: Page, tmp_path: Path
+) -> None:
+    """Who is there, one's settings, what is being answered and what was, with links."""
+    workspace = demo_workspace(PERSONAS, {"model": "scripted model", "store": "Valkey"})
+    async with open_desk(valkey, workspace=workspace, pace=FAST, script=dripping("3")) as desk:
+        for asked in (
+            "US-01 brief What does the Senate vote on tariffs change?",
+            "JP-01 brief How does Tokyo answer the gallium controls?",
+        ):
+            ts = await desk.ask(asked)
+            await desk.answered(ts)
+            await desk.at_rest(ts)
+        running = await desk.ask(f"CN-01 {QUESTION}")
+        await desk.until(lambda: "## 3." in desk.text(running))
+        await page.set_viewport_size(TALL)
+        await page.goto(f"{desk.sandbox.page_url}?user=U0DANA")
+        await page.wait_for_selector("body[data-live=up]")
+        await page.get_by_test_id("app-link").click()
+        home = page.locator(".home-view")
+        await expect(home).to_contain_text("section 3 of 8")
+        await expect(home.get_by_role("button", name="Open")).to_have_count(3)
+        await expect(home).to_contain_text("How does Tokyo answer the gallium controls?")
+        await expect(home.get_by_role("combobox").first).to_be_visible()
+        await page.mouse.move(5, 5)
+        picture = HOME_SCREENSHOT if os.environ.get("UPDATE_SCREENSHOT") == "1" else tmp_path / "home.png"
+        await page.screenshot(path=picture, animations="disabled")
+        assert picture.stat().st_size < SCREENSHOT_BYTES
