@@ -242,6 +242,7 @@ class Display:
         for place, ids in draft.withdrawn.items():
             if place < len(numbers):
                 self._run.accounts.counts.update({f"withdrawn_{check_id}" for check_id in ids})
+                self._run.uncite(draft.units[place])
                 self._run.put(Withdrawn(numbers[place], reason_of(ids)))
         return [unit for place, unit in enumerate(held, len(numbers)) if place not in draft.withdrawn]
 

@@ -15,6 +15,7 @@ import structlog
 from bot.assessment import prompts
 from bot.assessment.assessment_record import AssessmentRecord, RetrievalReport
 from bot.assessment.changes import asks_what_changed
+from bot.assessment.dialect import Unit
 from bot.assessment.drafting import Accounts, UnusableDraftError
 from bot.assessment.earlier import Earlier
 from bot.assessment.events import Checkpointed, Event, Part, Withdrawn
@@ -23,6 +24,7 @@ from bot.assessment.languages import LANGUAGES
 from bot.assessment.lexicon import Lexicon
 from bot.assessment.open_answers import OPEN_ANSWERS, OpenAnswer, OpenAnswers
 from bot.assessment.printing import source_call
+from bot.assessment.references import Reference
 from bot.assessment.slots import CallSlots
 from bot.assessment.standing import Standing, banners
 from bot.assessment.titles import event_kind, headline, title_slots
@@ -210,6 +212,13 @@ class Run:
         late = self.evidence.sources[self.frozen :]
         text = prompts.late_text(EvidenceTable(late, self.evidence.excerpts), self.contrary_sources)
         self._late = "" if self.format.compact else text
+
+    def uncite(self, unit: Unit) -> None:
+        """Its text was shown and does not stand any more: neither does what it cites."""
+        for reference in Reference.findall(unit.text):
+            name = reference.strip("[]{}")
+            excerpt = self.evidence.excerpt(name)
+            self.citations[excerpt.source_id if excerpt else name] -= 1
 
     @property
     def contrary_sources(self) -> tuple[str, ...]:

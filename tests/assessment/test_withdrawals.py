@@ -59,6 +59,7 @@ async def test_a_number_that_no_source_has_is_taken_back() -> None:
     assert "SO4" not in {check.id for check in check_record(last.record, persona()).failed}
     assert any("withdrawn" in notice for notice in last.report.notices)
     assert last.report.counts["withdrawn_SO4"] == 1
+    assert not any(line.startswith("[5]") for line in last.report.sources), "nothing that stands cites it"
 
 
 async def test_a_fair_answer_takes_nothing_back() -> None:
