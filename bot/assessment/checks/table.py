@@ -134,7 +134,8 @@ def reason_of(ids: Iterable[str]) -> str:
     """Why something was taken back, for readers: the first of the rules that it breaks."""
     first = next(iter(ids))
     rule = next(check.rule for check in CHECKS if check.id == first)
-    return f"it breaks rule {first}, “{rule.rstrip('.')}”"
+    # In brackets: in quotation marks it would be taken for a source's words (SO3).
+    return f"it breaks rule {first} ({rule.rstrip('.')})"
 
 
 def _concerning(subject: Subject) -> Iterable[Check]:
