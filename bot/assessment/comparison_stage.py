@@ -79,7 +79,7 @@ class ComparisonStage:
             persona.code: asyncio.create_task(self._view(place, persona), name=view_name(persona.code))
             for place, persona in enumerate(self._personas, 1)
         }
-        self._display = asyncio.create_task(self._show(), name="display")
+        self._display = asyncio.create_task(run.shown(self._show()), name="display")
 
     @property
     def tasks(self) -> list[asyncio.Task[Any]]:
@@ -156,12 +156,6 @@ class ComparisonStage:
     # Display --------------------------------------------------------------------------------------------
 
     async def _show(self) -> None:
-        try:
-            await self._show_all()
-        except Exception as error:  # noqa: BLE001 - handed to the consumer, who ends the run
-            self._run.put(error)
-
-    async def _show_all(self) -> None:
         run = self._run
         run.put(StatusChanged("is reading the question …"))
         plan, comparison = await self._framed

@@ -47,15 +47,9 @@ class Display:
         self._run = run
         self._data = data
         self._sections = sections
-        self.task = asyncio.create_task(self._show(), name="display")
+        self.task = asyncio.create_task(run.shown(self._show()), name="display")
 
     async def _show(self) -> None:
-        try:
-            await self._show_all()
-        except Exception as error:  # noqa: BLE001 - handed to the consumer, who ends the run
-            self._run.put(error)
-
-    async def _show_all(self) -> None:
         run = self._run
         run.put(StatusChanged("is reading the question …"))
         await self._first_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -166,6 +166,13 @@ class Run:
         if isinstance(event, Withdrawn):
             self.transcript.withdraw(event)
         self.outbox.put_nowait(event)
+
+    async def shown(self, display: Coroutine[Any, Any, None]) -> None:
+        """Await what shows the answer; an error of it is handed to the consumer, who ends the run."""
+        try:
+            await display
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.put(error)
 
     def show(self, part: Part) -> int:
         """Put out a part; its number."""
