@@ -79,7 +79,7 @@ class ComparisonStage:
             persona.code: asyncio.create_task(self._view(place, persona), name=view_name(persona.code))
             for place, persona in enumerate(self._personas, 1)
         }
-        self._display = asyncio.create_task(run.shown(self._show()), name="display")
+        self._display = asyncio.create_task(run.shown(self._show), name="display")
 
     @property
     def tasks(self) -> list[asyncio.Task[Any]]:

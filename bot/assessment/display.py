@@ -47,7 +47,7 @@ class Display:
         self._run = run
         self._data = data
         self._sections = sections
-        self.task = asyncio.create_task(run.shown(self._show()), name="display")
+        self.task = asyncio.create_task(run.shown(self._show), name="display")
 
     async def _show(self) -> None:
         run = self._run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -167,10 +167,10 @@ class Run:
             self.transcript.withdraw(event)
         self.outbox.put_nowait(event)
 
-    async def shown(self, display: Coroutine[Any, Any, None]) -> None:
+    async def shown(self, display: Callable[[], Awaitable[None]]) -> None:
         """Await what shows the answer; an error of it is handed to the consumer, who ends the run."""
         try:
-            await display
+            await display()
         except Exception as error:  # noqa: BLE001 - whatever it is
             self.put(error)
 
