@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.assessment.assessment_record import AssessmentRecord
-from bot.evidence.table import EvidenceTable, Source
+from bot.evidence.table import EvidenceTable, Source, table_of_claims
 from bot.turns import Question
 
 __all__ = ["Exchange", "GivenAssessment", "Said", "ThreadMemory", "table_of", "with_words", "without_words"]
@@ -119,17 +119,23 @@ def without_words(record: AssessmentRecord) -> AssessmentRecord:
 
 
 def with_words(record: AssessmentRecord, question: Question | None) -> AssessmentRecord:
-    """The inverse, as far as the words are still there; ``None``: they are forgotten."""
-    usable = tuple(excerpt for excerpt in record.excerpts if excerpt.text)
+    """The inverse, as far as the words are still there (``None``: they are forgotten): the claims, and what
+    can be quoted of them, as they stood in the assessment's own table.
+    """
     if question is None:
-        return replace(record, excerpts=usable)
-    texts = {"S1": question.text} | {
-        f"S{number}": quoted.text for number, quoted in enumerate(question.quoted, start=2)
-    }
+        return replace(record, excerpts=tuple(excerpt for excerpt in record.excerpts if excerpt.text))
+    claims = table_of_claims(question)
+    texts = {source.id: source.text for source in claims.sources}
+    quotes = {excerpt.id: excerpt.text for excerpt in claims.excerpts}
     sources = tuple(
         replace(source, text=texts.get(source.id, "")) if source.is_claim else source
         for source in record.sources
     )
+    excerpts = (
+        excerpt if excerpt.text else replace(excerpt, text=quotes.get(excerpt.id, ""))
+        for excerpt in record.excerpts
+    )
+    usable = tuple(excerpt for excerpt in excerpts if excerpt.text)
     return replace(record, question=question, sources=sources, excerpts=usable)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.assessment.assessment_record import AssessmentRecord
@@ -55,10 +56,8 @@ class Display:
         await self._first_text()
         first = True
         if run.format.frame:
-            name = f"**{run.persona.display_name}:**"
+            name, sentence = self._opening()
             run.put(line_part(name, section="opening", cut=Cut.SECTION, first=True))
-            up_to_date = is_up_to_date(run.standing(prefix=True))
-            sentence = opening_sentence(run.persona, run.title, up_to_date=up_to_date)
             run.put(line_part(sentence, section="opening", last=True))
             first = False
         if (earlier := run.assignment.earlier) is not None and earlier.rewritten:
@@ -86,6 +85,13 @@ class Display:
         results = await asyncio.to_thread(check_record, record, run.persona)
         return Finished(with_checks(accounts, results, demo=record.demo), record)
 
+    def _opening(self) -> tuple[str, str]:
+        """The lines above an assessment."""
+        run = self._run
+        up_to_date = is_up_to_date(run.standing(prefix=True))
+        sentence = opening_sentence(run.persona, run.title, up_to_date=up_to_date)
+        return f"**{run.persona.display_name}:**", sentence
+
     async def _rewritten(self, earlier: Earlier, accounts: Report, written: AssessmentRecord) -> Finished:
         """The stored assessment with the new version in it, held against the standard as a whole. What could
         not be written leaves it as it was.
@@ -93,7 +99,9 @@ class Display:
         whole = earlier.record
         if not accounts.problems:
             whole = with_new_version(whole, written, earlier.rewritten)
-        results = await asyncio.to_thread(check_record, whole, self._run.persona)
+        # What holds the person's words is not stored with it, and stood above the first version.
+        shown = replace(whole, title=self._run.title, opening=self._opening())
+        results = await asyncio.to_thread(check_record, shown, self._run.persona)
         accounts = with_checks(version_report(accounts, earlier), results, demo=whole.demo)
         return Finished(accounts, whole)
 
