@@ -45,6 +45,8 @@ class HomeTab:
     desk: Desk
     workspace_url: str
     """``https://example.slack.com/``; empty where Slack does not tell: then there are no links."""
+    has_commands: bool = True
+    """Whether the app has the desk's commands: briefings are made where they can be looked after."""
 
     async def show(self, team: TeamId, user: UserId) -> None:
         """Publish it. Best effort: nobody loses an answer because a tab is old."""
@@ -65,6 +67,7 @@ class HomeTab:
                 [self._asked(turn, zone) for turn in recent],
                 briefings,
                 choice_blocks(choices, agents, bound=self.choosing.bound is not None),
+                with_briefings=self.has_commands,
             )
             await self.ways_in.publish_home(user, view)
         except (SlackError, StoreError) as error:

@@ -8,8 +8,9 @@ So a thread is never worked on by two jobs, its order is that of its inbox, and 
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -85,6 +86,12 @@ GIVE_UP_SECONDS = 10.0
 
 CANCEL_SECONDS = 2.0
 """How long a cancelled answer may take to close its connections."""
+
+COLLEAGUE_LOOK_SECONDS = 0.2
+"""Between looks whether another app has answered what was asked before in the same thread."""
+
+COLLEAGUE_SECONDS = 10 * 60
+"""Longest wait for that: an answer takes a few minutes, and one that never ends must not hold up another."""
 
 BUG_PAUSE = timedelta(seconds=1)
 """Pause before docket runs a job again that failed outside of a turn."""
@@ -166,9 +173,18 @@ def queue_name(app_id: str) -> str:
 class Queue:
     """Takes turns, and as a worker answers them."""
 
-    def __init__(self, docket: Docket, store: TurnStore, *, lease_seconds: float, concurrency: int) -> None:
+    def __init__(
+        self,
+        docket: Docket,
+        store: TurnStore,
+        *,
+        lease_seconds: float,
+        concurrency: int,
+        others: Sequence[TurnStore] = (),
+    ) -> None:
         self._docket = docket
         self._store = store
+        self._others = tuple(others)
         self._lease = timedelta(seconds=lease_seconds)
         self._concurrency = concurrency
         self._draining = asyncio.Event()
@@ -187,8 +203,10 @@ class Queue:
         name: str,
         lease_seconds: float = LEASE_SECONDS,
         concurrency: int = CONCURRENCY,
+        others: Sequence[TurnStore] = (),
     ) -> Self:
-        """Connect to the queue ``name`` on the server of ``store``; close it with ``aclose``.
+        """Connect to the queue ``name`` on the server of ``store``; close it with ``aclose``. ``others``: the
+        turns of other apps, in whose threads ours wait as in our own.
 
         Raises ``StoreUnavailableError`` when the server is away.
         """
@@ -204,7 +222,7 @@ class Queue:
             raise StoreUnavailableError(
                 f"open the queue: Redis answered with {type(error).__name__}"
             ) from error
-        queue = cls(docket, store, lease_seconds=lease_seconds, concurrency=concurrency)
+        queue = cls(docket, store, lease_seconds=lease_seconds, concurrency=concurrency, others=others)
         async with docket.redis() as redis:
             # docket's pool has no retries of its own: without them an outage runs finished jobs again.
             redis.set_retry(reconnecting())  # type: ignore[attr-defined]
@@ -301,6 +319,7 @@ class Queue:
         if (job := asyncio.current_task()) is not None:
             self._jobs.add(job)  # it goes on after us, while docket files its end
             job.add_done_callback(self._jobs.discard)
+        waits_until = time.monotonic() + COLLEAGUE_SECONDS
         while True:
             if self._draining.is_set():
                 retry.after(NOW)
@@ -310,6 +329,10 @@ class Queue:
             if head.settles_in > 0:
                 await asyncio.sleep(head.settles_in)
                 continue
+            if time.monotonic() < waits_until and await self._colleague_first(address):
+                await asyncio.sleep(COLLEAGUE_LOOK_SECONDS)
+                continue
+            waits_until = time.monotonic() + COLLEAGUE_SECONDS
             try:
                 pause = await self._answer_turn(address, head.turn_id)
             except FencedError as error:
@@ -319,6 +342,19 @@ class Queue:
                 raise AdmissionBlocked(execution, reason="fenced", handled=True) from error
             if pause is not None:
                 retry.after(pause)
+
+    async def _colleague_first(self, address: str) -> bool:
+        """Whether another app is answering, or was asked before us, in this thread. Of one moment, as in a
+        message that asks both, each app has its place: no two wait for each other.
+        """
+        if not self._others:
+            return False
+        ours = await self._store.first_asked(address)
+        if not ours:  # begun before, and handed over: it goes on
+            return False
+        mine = (ours, self._store.prefix)
+        theirs = [(await other.first_asked(address), other.prefix) for other in self._others]
+        return any(at is not None and (at, prefix) < mine for at, prefix in theirs)
 
     async def _answer_turn(self, address: str, turn_id: str) -> timedelta | None:
         """Make one attempt at a turn. Return None when it is over, else the pause before the next attempt."""

@@ -34,6 +34,11 @@ async def check_membership(
     try:
         person, app = await ChannelCalls(api).are_members(channel, user, bot_user_id)
     except SlackGoneError as error:
+        if error.code == "missing_scope":
+            raise not_allowed(
+                "I may not see who is in a channel. Ask whoever runs me to add the scopes channels:read and "
+                "groups:read, or use the app of the whole desk."
+            ) from error
         person, app = True, False
         log.info("membership.channel_closed", channel=channel, code=error.code)
     if not app:

@@ -32,7 +32,7 @@ from bot.model_stack import NotConfiguredError
 from bot.opening import ThreadOpening
 from bot.pane import AgentPane
 from bot.reception import Reception
-from bot.scopes import JOIN_SCOPE, PEOPLE_SCOPE
+from bot.scopes import COMMANDS_SCOPE, JOIN_SCOPE, PEOPLE_SCOPE
 from bot.settings import Settings
 from bot.slack.api import AppIdentity, SlackApi
 from bot.slack.limits import WriterLimits, slack_budgets
@@ -166,6 +166,7 @@ async def open_slack_app(
 ) -> SlackApp:
     """Construct one app; ``stack`` closes it. ``everyone``: all apps of the process."""
     settings, desk = shared.settings, shared.desk
+    colleagues = [each for each in everyone if each is not identity]
     store = TurnStore(shared.redis, prefix=app_prefix(identity.key))
     queue = await Queue.open(
         shared.redis_url,
@@ -173,6 +174,7 @@ async def open_slack_app(
         name=queue_name(identity.key),
         lease_seconds=settings.lease_seconds,
         concurrency=settings.turns_at_once,
+        others=[TurnStore(shared.redis, prefix=app_prefix(each.key)) for each in colleagues],
     )
     stack.push_async_callback(queue.aclose)
     governor = Governor(shared.redis, identity.key, identity.team_id, shared.pace.budgets)
@@ -187,8 +189,8 @@ async def open_slack_app(
     bound = _bound_persona(desk, config, identity)
     pane = AgentPane.of(identity, ways_in, desk, bound)
     threads = thread_store_of(shared, identity)
-    others = tuple(thread_store_of(shared, each) for each in everyone if each is not identity)
-    desk_threads = DeskThreads(threads, others)
+    has_commands = not identity.scopes or COMMANDS_SCOPE in identity.scopes
+    desk_threads = DeskThreads(threads, tuple(thread_store_of(shared, each) for each in colleagues))
     briefings = briefings_of(
         Surroundings(
             identity=identity,
@@ -225,7 +227,7 @@ async def open_slack_app(
         store=store,
         admission=shared.admission,
         office=briefings.office,
-        home=HomeTab(ways_in, store, briefings.office, choosing, desk, identity.url),
+        home=HomeTab(ways_in, store, briefings.office, choosing, desk, identity.url, has_commands),
         choosing=choosing,
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,

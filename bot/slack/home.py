@@ -45,23 +45,28 @@ def home_view(
     recent: Sequence[AskedTurn],
     briefings: Sequence[tuple[Armed, Run | None]],
     settings: Sequence[dict[str, Any]],
+    *,
+    with_briefings: bool = True,
 ) -> dict[str, Any]:
-    """The view for ``views.publish``."""
+    """The view for ``views.publish``. ``with_briefings``: they can be made and changed in this app."""
+    of_briefings = [
+        *_title("Your briefings"),
+        *(
+            listed(briefings, elsewhere=True).blocks
+            or [context("None yet. A briefing is posted to a channel on the mornings you choose.")]
+        ),
+    ]
     blocks = [
         *_title("The desk"),
         *(_persona(persona) for persona in personas[:MOST_PERSONAS]),
-        actions(button("New briefing", NEW, "new")),
+        *([actions(button("New briefing", NEW, "new"))] if with_briefings else []),
         *_title("Your settings"),
         *settings,
         *_title("Being answered"),
         *([_asked(turn) for turn in running[:MOST_ASKED]] or [context("Nothing at the moment.")]),
         *_title("Your recent assessments"),
         *([_asked(turn) for turn in recent[:MOST_ASKED]] or [context("You have not asked anything yet.")]),
-        *_title("Your briefings"),
-        *(
-            listed(briefings, elsewhere=True).blocks
-            or [context("None yet. A briefing is posted to a channel on the mornings you choose.")]
-        ),
+        *(of_briefings if with_briefings else []),
     ]
     return {"type": "home", "blocks": blocks[:HOME_BLOCKS]}
 

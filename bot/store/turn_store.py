@@ -97,6 +97,7 @@ class TurnStore:
 
     def __init__(self, redis: Redis, *, prefix: str) -> None:
         self.redis = redis
+        self.prefix = prefix
         self._keys = Keys(prefix)
         self._claim = redis.register_script(scripts.CLAIM)
         self._lane = redis.register_script(scripts.LANE)
@@ -195,6 +196,14 @@ class TurnStore:
                 keys=[thread.inbox, thread.lane, thread.settling], args=[lane, ttl.INBOX_SECONDS]
             )
         return None if answer is None else NextTurn(str(answer[0]), answer[1] / 1000)
+
+    async def first_asked(self, address: str) -> float | None:
+        """Unix microseconds at which the turn that is next in a thread was asked; 0.0 where it is begun, None
+        where none waits.
+        """
+        with translated(f"first turn of {address}"):
+            found: Any = await self.redis.zrange(self._keys.thread(address).inbox, 0, 0, withscores=True)
+        return float(found[0][1]) if found else None
 
     async def drop(self, address: str, turn_id: str) -> None:
         """Take a turn off its thread's inbox whatever its state: its record is over or forgotten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ import pytest
 
 from bot.sandbox.webhooks import signature
 from tests.scenarios.test_follow_ups import KEPT, following
-from tests.support.desk import CHANNEL, TEAM, words_of
+from tests.support.desk import CHANNEL, TEAM, dripping, words_of
 from tests.support.model_replies import ModelRequest
 from tests.support.seed_script import QUESTION
 from tests.support.several_apps import DESK_APP, OWN_APPS, OWN_BOTS, open_several, workspace_of
@@ -48,12 +49,33 @@ async def test_each_answers_in_its_own_name(
 async def test_a_message_to_two_is_answered_by_both_and_nothing_else(
     valkey: RealValkey, tmp_path: Path
 ) -> None:
-    """And never an answer to an answer."""
+    """One after the other, and never an answer to an answer."""
     async with open_several(valkey, tmp_path, workspace=workspace_of("socket")) as desk:
         ts = await desk.ask(f"<@{OWN_BOTS['US-01']}> {ASKED}", bot=OWN_BOTS["CN-01"])
-        await desk.answered(ts, times=2)
+        messages = await desk.answered(ts, times=2)
         await desk.idle()
         assert sorted(card.app_id for card in desk.of_kind(ts, "card")) == [CHINA, AMERICA]
+        assert len([app_id for app_id, _ in groupby(message.app_id for message in messages)]) == 2
+
+
+async def test_who_is_asked_while_another_persona_answers_waits_and_goes_on_from_it(
+    valkey: RealValkey, tmp_path: Path
+) -> None:
+    """A thread has one order, whichever apps are asked in it."""
+    script = following([])
+    async with open_several(
+        valkey,
+        tmp_path,
+        workspace=workspace_of("socket"),
+        script=dripping("3", script=script, tokens_per_second=400),
+    ) as desk:
+        ts = await desk.ask(QUESTION, bot=OWN_BOTS["CN-01"])
+        await desk.until(lambda: desk.of_kind(ts, "text"))
+        await desk.ask("how do you see it?", bot=OWN_BOTS["US-01"], thread_ts=ts)
+        await desk.idle()
+        messages = await desk.answered(ts, times=2)
+        assert [app_id for app_id, _ in groupby(message.app_id for message in messages)] == [CHINA, AMERICA]
+        assert "Follow-up" in words_of(desk.of_kind(ts, "card")[1])
 
 
 async def test_another_personas_own_bot_goes_on_from_the_assessment_of_the_thread(

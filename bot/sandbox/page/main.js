@@ -119,7 +119,7 @@ async function fetchChannel({ keep = false } = {}) {
   list.load(messages, { keep });
   if (!messages.length) {
     const how = channelById(channel)?.is_im
-      ? ["Nothing here yet. Name a country and ask."]
+      ? ["Nothing here yet. Ask something; no mention is needed."]
       : ["Nothing here yet. Mention a country agent: type ", h("kbd", { text: "@" }), " and choose one."];
     byId("channel-messages").append(h("p", { class: "empty" }, how));
   }

@@ -101,7 +101,7 @@ export class Sidebar {
       current: this.#home === user.id,
       unread: false,
       picture: avatar({ ...user, name: user.real_name || user.name }),
-      label: `${user.real_name || user.name} – home`,
+      label: user.real_name || user.name,
       testid: "app-link",
       run: () => this.openHome(user),
     });
