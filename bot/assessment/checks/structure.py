@@ -214,20 +214,22 @@ def _resized(
     longest or the shortest, each written in the size that an even share of the target gives it.
     """
     lines = [unit for unit in subject.units if unit.section == key and unit.kind is not Kind.HEADING]
-    if not lines:
-        yield Fault(problem, key)
-        return
     (low, high), total = bounds, sum(size(line.text) for line in lines)
-    share = target // len(lines)
-    is_long = total > high
-    in_what = "words" if size is words_of else "characters"
+    is_long, in_words = total > high, size is words_of
+    share = target // max(len(lines), 1)
+    share = min(share, BULLET_WORDS) if in_words else share
+    wish = f"at most {share}" if is_long else f"about {share}"
+    more = "" if is_long else ", with more of the material"
+    told = 0
     for line in sorted(lines, key=lambda line: size(line.text), reverse=is_long):
         now = size(line.text)
-        if low <= total <= high or (now <= share) is is_long:
+        if low <= total <= high or (now <= share if is_long else now >= share):
             break
         total += share - now
-        wish = f"in at most {share} {in_what}" if is_long else f"in about {share} {in_what}: say more"
-        yield at(line, problem, f"Write this {wish}.")
+        told += 1
+        yield at(line, problem, f"Write this in {wish} {'words' if in_words else 'characters'}{more}.")
+    if not told:
+        yield Fault(problem, key)  # no line by itself is too long or too short: it is their number
 
 
 def _characters(text: str) -> int:
