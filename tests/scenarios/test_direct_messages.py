@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from bot.demo_workspace import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from tests.support.desk import BOT, CHANNEL, PERSONAS, OpenDesk, buttons_of, kind_of, open_desk, words_of
@@ -30,10 +28,9 @@ async def write(desk: OpenDesk, text: str, *, thread_ts: str | None = None) -> s
     return ts
 
 
-@pytest.mark.parametrize("transport", ["socket", "http"])
-async def test_no_mention_is_needed(valkey: RealValkey, transport: str) -> None:
+async def test_no_mention_is_needed(valkey: RealValkey) -> None:
     """The answer stands in the message's thread."""
-    async with open_desk(valkey, transport=transport, workspace=workspace()) as desk:
+    async with open_desk(valkey, workspace=workspace()) as desk:
         ts = await write(desk, f"CN-01 brief {QUESTION}")
         kinds = [kind_of(message) for message in await desk.answered(ts)]
         assert kinds == ["card", "text", "footer"]

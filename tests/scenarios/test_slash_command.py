@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from bot.demo_workspace import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from bot.sandbox.messages import Message
@@ -27,7 +25,6 @@ from tests.support.desk import (
 from tests.support.valkey import RealValkey
 
 RANDOM, LEADS = "C0RANDOM", "C0LEADS"
-TRANSPORTS = pytest.mark.parametrize("transport", ["socket", "http"])
 
 
 def workspace(**app: Any) -> WorkspaceConfig:
@@ -77,10 +74,9 @@ async def whisper(desk: OpenDesk, seen: Callable[[], int] = lambda: 0) -> Messag
     return desk.whispers()[-1]
 
 
-@TRANSPORTS
-async def test_a_question_is_answered_where_it_was_typed(valkey: RealValkey, transport: str) -> None:
+async def test_a_question_is_answered_where_it_was_typed(valkey: RealValkey) -> None:
     """Quoted, with its author named; the word "payload" in it is a word like any other."""
-    async with open_desk(valkey, transport=transport, workspace=workspace()) as desk:
+    async with open_desk(valkey, workspace=workspace()) as desk:
         await run(desk, "brief CN Does the missile's payload matter? payload=none & more")
         asked = await question(desk)
         words = words_of(asked)
@@ -166,12 +162,9 @@ async def test_what_is_wrong_in_the_form_is_said_at_the_field(valkey: RealValkey
         assert "You have 1 assessment running" in answer["errors"]["personas"]
 
 
-@TRANSPORTS
-async def test_in_a_public_channel_without_us_one_press_lets_us_in(
-    valkey: RealValkey, transport: str
-) -> None:
+async def test_in_a_public_channel_without_us_one_press_lets_us_in(valkey: RealValkey) -> None:
     """The Join button, with the optional scope."""
-    async with open_desk(valkey, transport=transport, workspace=workspace()) as desk:
+    async with open_desk(valkey, workspace=workspace()) as desk:
         await run(desk, "CN-01 What now?", channel=RANDOM)
         told = await whisper(desk)
         assert buttons_of(told) == ["join_and_ask", "ask_here", "ask_direct"]
