@@ -5,14 +5,16 @@ answer.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from bot.reception import Reception
 from bot.slack import asking_notices, cards
 from bot.slack.elements import notice
 from bot.slack.forms import FormPreset
 from bot.turns import Asker, Opening, Question, Turn, unopened_turn
-from handlers.comparing import parse_comparison
+from handlers.comparing import named_several, parse_comparison
 from handlers.parsing_commands import COMPARE, FORGET, Command
+from handlers.small_talk import SmallTalk, small_talk
 from personas.desk import Address
 
 __all__ = ["run_command"]
@@ -23,23 +25,33 @@ _MESSAGE_LINK = re.compile(r"/archives/([A-Z0-9]+)/p(\d{10})(\d{6})(?:\?[^\s>]*?
 
 async def run_command(command: Command, reception: Reception) -> cards.Notice | None:
     """Ask, open the form where something is missing, or say how it works."""
-    if command.verb == "help":
-        return asking_notices.help_notice(command.command, bot_user_id=reception.bot_user_id)
-    if command.verb == "list":
-        return asking_notices.desk_list_notice(command.command, reception.desk.personas)
-    if len(command.text) > reception.question_limit:
-        return asking_notices.too_long_to_ask_notice(
-            len(command.text), reception.question_limit, command.typed
-        )
-    if command.verb in {FORGET, COMPARE}:
-        deed = _forget if command.verb == FORGET else _compare
-        return await deed(command, reception)
+    if (explained := _explained(command, reception)) is not None:
+        return explained
+    if command.verb == FORGET:
+        return await _forget(command, reception)
+    if command.verb == COMPARE or named_several(command.text, reception.desk) is not None:
+        return await _compare(command, reception)
     address, language = await _settled(command, reception)
+    if small_talk(address.text) is not None:
+        address = replace(address, text="")
     if address.persona is None or not address.text.strip():
         return await _form(command, _preset(command, address), reception)
     question = Question(address.text, language=language)
     turn = _turn(command, (address.persona.code,), address.format, question, reception)
     return await _ask(turn, reception)
+
+
+def _explained(command: Command, reception: Reception) -> cards.Notice | None:
+    """How it works, or why this cannot be asked; ``None`` for what can."""
+    talk = small_talk(command.text)
+    if command.verb == "help" or talk is SmallTalk.HELP:
+        return asking_notices.help_notice(command.command, bot_user_id=reception.bot_user_id)
+    if command.verb == "list" or talk is SmallTalk.DESK:
+        return asking_notices.desk_list_notice(command.command, reception.desk.personas)
+    length = len(command.text)
+    if length > reception.question_limit:
+        return asking_notices.too_long_to_ask_notice(length, reception.question_limit, command.typed)
+    return None
 
 
 async def _settled(command: Command, reception: Reception) -> tuple[Address, str]:
@@ -56,7 +68,10 @@ async def _forget(command: Command, reception: Reception) -> cards.Notice:
     """Remove what is kept of the thread of the message that a link names."""
     link = _MESSAGE_LINK.search(command.text)
     if link is None or link[1] != command.channel:
-        return notice("Please run this in the channel of the message, with the message’s own link.")
+        return notice(
+            f"Please send `{command.command} forget` and the message’s own link (“Copy link” in its menu) in "
+            "its channel."
+        )
     message_ts = link[4] or f"{link[2]}.{link[3]}"
     forgotten = await reception.forget(command.team_id, command.channel, message_ts, user_id=command.user_id)
     return notice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bot.turns import ChannelId, Quoted, TeamId, ThreadTs, UserId
@@ -59,6 +60,10 @@ class Shortcut:
     trigger_id: str
 
 
+_LINK = re.compile(r"<?https?://\S+$")
+"""What follows "forget": one link and no more."""
+
+
 def parse_command(body: Payload, *, bot_user_id: str) -> Command | None:
     """A slash command of ours."""
     command, trigger_id = string(body, "command"), string(body, "trigger_id")
@@ -87,7 +92,7 @@ def _verb(text: str) -> tuple[str, str]:
         return "help", ""
     if text.casefold() in LIST:
         return "list", ""
-    if word.casefold() == FORGET and "/archives/" in rest:
+    if word.casefold() == FORGET and (not rest.strip() or _LINK.match(rest.strip())):
         return FORGET, rest.strip()
     if word.casefold() == COMPARE:
         return COMPARE, rest.strip()

@@ -37,15 +37,19 @@ COMMAND = {
         ("help me with CN-01", "", "help me with CN-01"),
         ("compare CN-01 US-01 who?", "compare", "CN-01 US-01 who?"),
         ("Compare", "compare", ""),
+        ("forget", "forget", ""),
+        ("forget <https://a.example/archives/C1/p1700000000000100>", "forget", None),
+        ("forget the truce: what now?", "", "forget the truce: what now?"),
         (f"<@{BOT}|agents> CN-01 why?", "", "CN-01 why?"),
         ("CN-01 &lt;a&gt; &amp; payload=%7B", "", "CN-01 <a> & payload=%7B"),
     ],
 )
-def test_verbs_stand_alone_and_the_rest_is_a_question(typed: str, verb: str, rest: str) -> None:
+def test_verbs_stand_alone_and_the_rest_is_a_question(typed: str, verb: str, rest: str | None) -> None:
     """A text that merely begins like a verb is a question."""
     command = parse_command({**COMMAND, "text": typed}, bot_user_id=BOT)
     assert command is not None
-    assert (command.verb, command.text) == (verb, rest)
+    assert command.verb == verb
+    assert rest is None or command.text == rest
     assert command.typed.startswith("/assess")
 
 

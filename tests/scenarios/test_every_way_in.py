@@ -155,7 +155,15 @@ async def test_the_command_with_a_question(desk: OpenDesk) -> None:
     await answered(desk, asked.ts)
 
 
-@pytest.mark.parametrize(("typed", "said"), [("help", "How to ask"), ("list", "JP-01")])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("help", "How to ask"),
+        ("What can you do?", "How to ask"),
+        ("list", "JP-01"),
+        ("forget", "the message’s own link"),
+    ],
+)
 async def test_the_command_explains_itself(desk: OpenDesk, typed: str, said: str) -> None:
     """To the person alone."""
     assert said in words_of(await whispered(desk, lambda: run(desk, typed)))

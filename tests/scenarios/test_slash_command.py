@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from bot.demo_workspace import demo_workspace
 from bot.sandbox import WorkspaceConfig
 from bot.sandbox.messages import Message
@@ -107,6 +109,28 @@ async def test_a_comparison_without_a_question_opens_the_form(valkey: RealValkey
         await run(desk, "compare CN-01, JP-01")
         chosen = (await form(desk)).payload["blocks"][1]["element"]["initial_options"]
         assert [option["value"] for option in chosen] == ["CN-01", "JP-01"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen", "question_"),
+    [
+        ("CN-01 thanks :pray:", ["CN-01"], None),
+        ("CN-01 US-01", ["CN-01", "US-01"], None),
+        ("hi", [], None),
+        ("What now?", [], "What now?"),
+    ],
+)
+async def test_what_asks_too_little_opens_the_form_with_what_is_known(
+    valkey: RealValkey, typed: str, chosen: list[str], question_: str | None
+) -> None:
+    """A courtesy is no question, and no assessment is written of it."""
+    async with open_desk(valkey, workspace=workspace()) as desk:
+        await run(desk, typed)
+        inputs = {block["block_id"]: block for block in (await form(desk)).payload["blocks"]}
+        options = inputs["personas"]["element"].get("initial_options", [])
+        assert [option["value"] for option in options] == chosen
+        assert inputs["question"]["element"].get("initial_value") == question_
+        assert desk.model.requests == []
 
 
 async def test_alone_it_opens_the_form_and_what_is_sent_is_asked(valkey: RealValkey) -> None:
