@@ -185,10 +185,10 @@ class OpenDesk:
         """What the app remembers of threads."""
         return ThreadStore(self.redis, prefix=app_prefix(APP))
 
-    async def idle(self) -> None:
+    async def idle(self, seconds: float = ANSWER_SECONDS) -> None:
         """Wait until every event is acknowledged, so that nothing more can come of it."""
         await asyncio.sleep(0)  # deliveries that were just begun
-        await self.until(lambda: not self.sandbox.dispatcher.undelivered)
+        await self.until(lambda: not self.sandbox.dispatcher.undelivered, seconds)
 
     async def at_rest(self, ts: str) -> None:
         """Wait until no turn of the thread is being worked on or waits."""
