@@ -6,6 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -47,12 +48,14 @@ class HomeTab:
     """``https://example.slack.com/``; empty where Slack does not tell: then there are no links."""
     has_commands: bool = True
     """Whether the app has the desk's commands: briefings are made where they can be looked after."""
+    others: tuple[TurnStore, ...] = ()
+    """Of the personas' own apps, whose answers the home of the whole desk shows, too."""
 
     async def show(self, team: TeamId, user: UserId) -> None:
         """Publish it. Best effort: nobody loses an answer because a tab is old."""
         try:
             asked, briefings, zone, choices = await asyncio.gather(
-                self.store.asked_by(team, user),
+                self._asked_by(team, user),
                 self.office.of_owner(team, user),
                 self.office.zone_of(user),
                 self.choosing.of(team, user),
@@ -72,6 +75,11 @@ class HomeTab:
             await self.ways_in.publish_home(user, view)
         except (SlackError, StoreError) as error:
             log.warning("home.not_shown", error=type(error).__name__)
+
+    async def _asked_by(self, team: TeamId, user: UserId) -> list[StoredTurn]:
+        """The person's last questions, newest first."""
+        found = await asyncio.gather(*(store.asked_by(team, user) for store in (self.store, *self.others)))
+        return sorted(chain.from_iterable(found), key=lambda stored: -stored.turn.asked_at)
 
     def _asked(self, stored: StoredTurn, zone: str) -> AskedTurn:
         turn = stored.turn

@@ -167,6 +167,7 @@ async def open_slack_app(
     """Construct one app; ``stack`` closes it. ``everyone``: all apps of the process."""
     settings, desk = shared.settings, shared.desk
     colleagues = [each for each in everyone if each is not identity]
+    other_turns = tuple(TurnStore(shared.redis, prefix=app_prefix(each.key)) for each in colleagues)
     store = TurnStore(shared.redis, prefix=app_prefix(identity.key))
     queue = await Queue.open(
         shared.redis_url,
@@ -174,7 +175,7 @@ async def open_slack_app(
         name=queue_name(identity.key),
         lease_seconds=settings.lease_seconds,
         concurrency=settings.turns_at_once,
-        others=[TurnStore(shared.redis, prefix=app_prefix(each.key)) for each in colleagues],
+        others=other_turns,
     )
     stack.push_async_callback(queue.aclose)
     governor = Governor(shared.redis, identity.key, identity.team_id, shared.pace.budgets)
@@ -189,7 +190,6 @@ async def open_slack_app(
     bound = _bound_persona(desk, config, identity)
     pane = AgentPane.of(identity, ways_in, desk, bound)
     threads = thread_store_of(shared, identity)
-    has_commands = not identity.scopes or COMMANDS_SCOPE in identity.scopes
     desk_threads = DeskThreads(threads, tuple(thread_store_of(shared, each) for each in colleagues))
     briefings = briefings_of(
         Surroundings(
@@ -227,7 +227,16 @@ async def open_slack_app(
         store=store,
         admission=shared.admission,
         office=briefings.office,
-        home=HomeTab(ways_in, store, briefings.office, choosing, desk, identity.url, has_commands),
+        home=HomeTab(
+            ways_in,
+            store,
+            briefings.office,
+            choosing,
+            desk,
+            identity.url,
+            has_commands=not identity.scopes or COMMANDS_SCOPE in identity.scopes,
+            others=other_turns if choosing.bound is None else (),
+        ),
         choosing=choosing,
         question_limit=settings.question_limit,
         edit_window_seconds=settings.edit_window_seconds,
