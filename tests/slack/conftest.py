@@ -117,7 +117,7 @@ class Desk:
     limits: WriterLimits = FAST
     channel: str = CHANNEL
 
-    def writer(self, *, resumed: bool = False, **limits: float) -> ThreadWriter:
+    def writer(self, *, resumed: bool = False, look_first: bool = False, **limits: float) -> ThreadWriter:
         """A run's writer; resumed, it gets what the journal holds."""
         return ThreadWriter(
             self.api,
@@ -127,6 +127,7 @@ class Desk:
             TURN,
             limits=dataclasses.replace(self.limits, **limits),
             delivered=self.journal.delivery() if resumed else None,
+            look_first=look_first,
         )
 
     def replies(self) -> list[SandboxMessage]:
