@@ -197,6 +197,9 @@ class _Answer:
             tasks = {work, stopped, draining, delivery}
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if stopped.done() and self.writer.is_complete:
+                    # A stop that came too late: the thread would say both that it is complete and stopped.
+                    await asyncio.wait(tasks - {stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 await _cancel({*tasks, titled})
             await card

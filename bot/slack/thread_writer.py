@@ -205,6 +205,11 @@ class ThreadWriter:
         """End what is being written as it is; ``footer`` says why there is no more."""
         await self.interrupt(card, footer, note="")
 
+    @property
+    def is_complete(self) -> bool:
+        """All text is there, and the footer is on its way at least."""
+        return self._footer_begun or self._footer_ts is not None
+
     async def failed(self) -> BaseException:
         """Wait until delivery has failed and return the error; for ever while it works."""
         await self._failed.wait()

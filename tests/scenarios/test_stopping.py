@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from bot.store.stored_turns import Outcome
 from tests.support.desk import (
     OpenDesk,
     bare,
@@ -132,3 +135,23 @@ async def test_a_stop_after_the_end_changes_nothing(valkey: RealValkey) -> None:
         assert not await desk.app.apps[0].answering.store.stop(turn_id, "U0KIM")
         await desk.idle()
         assert [words_of(message) for message in desk.replies(ts)] == before
+
+
+async def test_a_stop_after_the_last_word_changes_nothing(valkey: RealValkey) -> None:
+    """The answer is all there and its footer posted: it is not called stopped afterwards."""
+
+    def is_footer(arguments: Mapping[str, Any]) -> bool:
+        return "'kind': 'footer'" in str(arguments.get("metadata"))
+
+    async with open_desk(valkey) as desk:
+        held = desk.sandbox.faults.hold("chat.postMessage", "after", is_footer)
+        ts = await desk.ask()
+        await held.reached.wait()
+        assert await desk.press(desk.of_kind(ts, "card")[0], "stop_turn", user="kim") == "acked"
+        held.open()
+        await desk.answered(ts)
+        await desk.at_rest(ts)
+        stored = await desk.store.load(desk.turn_id(ts))
+        assert stored is not None
+        assert stored.state == Outcome.ANSWERED
+        assert "Stopped" not in desk.everything(ts)
