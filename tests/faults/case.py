@@ -79,7 +79,11 @@ class Case:
         if stage.call:
             self.held.model = world.hold_model(self.turn_id, stage.call, stage.after_tokens)
         if stage.growing:
-            await self._let_grow()
+            self.held.model = world.hold_model(self.turn_id, stage.growing, 150)
+        if stage.waiting:
+            first = world.hold_model(self.turn_id, stage.waiting, 0)
+            await world.desk.until(lambda: self.stream() is not None, REACH_SECONDS)
+            first.open()
         await self.held.reached()
         if stage.call:
             await world.desk.until(lambda: stage.shown in world.desk.text(self.root), REACH_SECONDS)
@@ -92,13 +96,6 @@ class Case:
         self.ts = await self.world.desk.ask(text, channel=self.channel, thread_ts=self.root or None)
         self.root = self.root or self.ts
         return self.ts
-
-    async def _let_grow(self) -> None:
-        """The stream starts; then there is more to show, and more still to come."""
-        start = self.world.hold_model(self.turn_id, self.stage.waiting, 0)
-        self.held.model = self.world.hold_model(self.turn_id, self.stage.growing, 150)
-        await self.world.desk.until(lambda: self.stream() is not None, REACH_SECONDS)
-        start.open()
 
     def _wants(self, arguments: Mapping[str, Any]) -> bool:
         return arguments.get("channel") == self.channel and self.stage.wants(arguments)

@@ -54,10 +54,10 @@ STAGES = (
     *(Stage(f"section {key}", call=key, shown=f"## {key}. ", after_tokens=150) for key in "456"),
     Stage("section 7", call="watch", shown="## 7. ", after_tokens=60),
     Stage("section 8", call="8", shown="## 8. ", after_tokens=100),
-    Stage("stream start", method="chat.startStream"),
+    Stage("stream start", method="chat.startStream", growing="2"),
     Stage("append", method="chat.appendStream", waiting="2", growing="3"),
     Stage("card update", method="chat.update", kind="card", waiting="plan", growing="2"),
-    Stage("stop", method="chat.stopStream"),
+    Stage("stop", method="chat.stopStream", waiting="2"),
     Stage("footer", method="chat.postMessage", kind="footer"),
     Stage(AFTER),
 )
