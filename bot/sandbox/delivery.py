@@ -50,7 +50,7 @@ class Dispatcher:
             delivery.reason = reason
             no_retry = await self._send(app, delivery)
             if delivery.outcome == "acked":
-                del self.undelivered[event_id]
+                self.undelivered.pop(event_id, None)  # the same event may be delivered twice at once
                 self._workspace.touch()
                 return
             if no_retry:

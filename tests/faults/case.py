@@ -72,19 +72,7 @@ class Case:
         if stage.name == QUEUE:
             await self._wait_behind_another()
             return
-        if stage.method:
-            moment = "before" if self.held_before else "after"
-            self.held.slack = world.desk.sandbox.faults.hold(stage.method, moment, self._wants)
-        await self.ask()
-        if stage.call:
-            self.held.model = world.hold_model(self.turn_id, stage.call, stage.after_tokens)
-        if stage.growing:
-            self.held.model = world.hold_model(self.turn_id, stage.growing, 150)
-        if stage.waiting:
-            first = world.hold_model(self.turn_id, stage.waiting, 0)
-            await world.desk.until(lambda: self.stream() is not None, REACH_SECONDS)
-            first.open()
-        await self.held.reached()
+        await self._ask_and_hold()
         if stage.call:
             await world.desk.until(lambda: stage.shown in world.desk.text(self.root), REACH_SECONDS)
             await world.until_kept(self.turn_id, self.finished_calls())
@@ -96,6 +84,21 @@ class Case:
         self.ts = await self.world.desk.ask(text, channel=self.channel, thread_ts=self.root or None)
         self.root = self.root or self.ts
         return self.ts
+
+    async def _ask_and_hold(self) -> None:
+        """Ask, and hold what is to be held, until it is."""
+        world, stage = self.world, self.stage
+        if stage.method:
+            moment = "before" if self.held_before else "after"
+            self.held.slack = world.desk.sandbox.faults.hold(stage.method, moment, self._wants)
+        await self.ask()
+        if call := stage.call or stage.growing:
+            self.held.model = world.hold_model(self.turn_id, call, stage.after_tokens)
+        if stage.waiting:
+            first = world.hold_model(self.turn_id, stage.waiting, 0)
+            await world.desk.until(lambda: self.stream() is not None, REACH_SECONDS)
+            first.open()
+        await self.held.reached()
 
     def _wants(self, arguments: Mapping[str, Any]) -> bool:
         return arguments.get("channel") == self.channel and self.stage.wants(arguments)
@@ -145,6 +148,10 @@ class Case:
                 Fault(**fault)
             )
             await self.open()
+
+    def runs(self) -> int:
+        """How often a replica has begun the turn."""
+        return sum(event["turn_id"] == self.turn_id for event in self.world.log("turn.started"))
 
     def stream(self) -> Message | None:
         """The message that is streaming, if one is."""

@@ -109,11 +109,11 @@ def main() -> None:
     children: set[int] = set()
 
     def reap(*_: object) -> None:
-        for pid in list(children):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                children.discard(pid)
-                os.write(1, b"ended %d %d\n" % (pid, os.waitstatus_to_exitcode(status)))
+        """Tell of all that have ended; one more may end meanwhile and call this again, inside of it."""
+        with contextlib.suppress(ChildProcessError):  # none is left
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                children.discard(ended[0])
+                os.write(1, b"ended %d %d\n" % (ended[0], os.waitstatus_to_exitcode(ended[1])))
 
     gc.freeze()
     signal.signal(signal.SIGCHLD, reap)

@@ -55,7 +55,6 @@ async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests:
     await worlds.run([cell(fault, stage) for fault, stage in ONCE.items()], subtests)
 
 
-@pytest.mark.fault_table
 @pytest.mark.parametrize("fault", ONCE_FOR_ALL)
 async def test_each_fault_of_all_turns_ends_as_promised(
     worlds: Worlds, subtests: pytest.Subtests, fault: str

@@ -8,11 +8,7 @@ from tests.faults.conftest import Worlds
 from tests.faults.stages import ACK
 from tests.faults.table import CELLS, cell
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-    pytest.mark.fault_table,
-]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 KILLED = [each for each in CELLS if each.strike.name == "SIGKILL" and each.stage.name != ACK]
 TOGETHER = 9
