@@ -392,6 +392,7 @@ class Queue:
             await self._store.hand_over(run.lease, counts=not draining)
             return NOW if draining else BUG_PAUSE
         except FencedError:
+            await self._forgive(run)
             raise
         except Exception as error:  # noqa: BLE001 - whatever an answer raises, the turn must not be lost
             reason = type(error).__name__
@@ -404,6 +405,12 @@ class Queue:
         await self._store.finish(run.lease, outcome or Outcome.ANSWERED)
         log.info("turn.finished", turn_id=turn_id, outcome=(outcome or Outcome.ANSWERED).value)
         return None
+
+    async def _forgive(self, run: TurnRun) -> None:
+        try:
+            await self._store.forgive(run.lease)
+        except StoreUnavailableError as error:
+            log.warning("turn.not_forgiven", turn_id=run.turn.turn_id, error=type(error).__name__)
 
     async def _supervised(self, run: TurnRun) -> Outcome | None:
         """Run the answer in a task of its own, which draining can cancel without cancelling the job."""

@@ -11,6 +11,7 @@ __all__ = [
     "CHECKPOINT",
     "CLAIM",
     "FINISH",
+    "FORGIVE",
     "HAND_OVER",
     "LANE",
     "NEXT",
@@ -148,6 +149,19 @@ end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+
+FORGIVE = """
+-- KEYS record; ARGV fence of a run that lost the turn although its process lives, most that are forgiven
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'waiting' and state ~= 'running' then return 0 end
+if redis.call('HGET', KEYS[1], 'forgiven_run') == ARGV[1] then return 0 end -- sent before
+if tonumber(redis.call('HGET', KEYS[1], 'forgiven') or 0) >= tonumber(ARGV[2]) then return 0 end
+if tonumber(redis.call('HGET', KEYS[1], 'attempts')) <= 1 then return 0 end
+redis.call('HSET', KEYS[1], 'forgiven_run', ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'forgiven', 1)
+return redis.call('HINCRBY', KEYS[1], 'attempts', -1)
+"""
+"""Gives an attempt back."""
 
 STOP = """
 -- KEYS record; ARGV user. Returns 1 when the turn was waiting or running, else 0.

@@ -58,6 +58,9 @@ FRESH_SECONDS = 1.0
 """A run that begins sooner than this after its question was taken is the first one for certain. A later one
 may come after a crash of the server, which forgets up to its last second, and what a run noted in it."""
 
+FORGIVEN_AT_MOST = 10
+"""Lost leases that do not count as attempts of a turn: a minute or two of a store that is hardly there."""
+
 SWEEP_GRACE_SECONDS = 15.0
 """Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
 
@@ -107,6 +110,7 @@ class TurnStore:
         self._record = redis.register_script(scripts.RECORD)
         self._finish = redis.register_script(scripts.FINISH)
         self._hand_over = redis.register_script(scripts.HAND_OVER)
+        self._forgive = redis.register_script(scripts.FORGIVE)
         self._stop = redis.register_script(scripts.STOP)
         self._unlist = redis.register_script(scripts.UNLIST)
 
@@ -360,6 +364,13 @@ class TurnStore:
                 args=[lease.fence, ttl.RECORD_SECONDS, 0 if counts else 1, reason],
             )
         _check(owned, lease)
+
+    async def forgive(self, lease: Lease) -> None:
+        """A run lost the turn while its process lives: a slow store or machine was at fault, and the attempt does
+        not count. Not for ever, since a turn may be what makes its process that slow.
+        """
+        with translated(f"forgive run of turn {lease.turn_id}"):
+            await self._forgive(keys=[lease.keys.record(lease.turn_id)], args=[lease.fence, FORGIVEN_AT_MOST])
 
     # Stopping -------------------------------------------------------------------------------------------
 

@@ -184,6 +184,20 @@ async def test_a_newer_run_shuts_the_older_one_out(store: TurnStore) -> None:
     assert (newer.fence > older.fence, newer.attempt) == (True, 2)
 
 
+async def test_a_run_that_loses_its_turn_and_lives_costs_no_attempt(store: TurnStore) -> None:
+    """A slow store is not the turn's fault; but one that makes its process so slow is parked in the end."""
+    turn = turn_in()
+    await store.claim_and_enqueue(turn)
+    older, attempts = await store.begin(turn.turn_id), []
+    for _ in range(13):
+        newer = await store.begin(turn.turn_id)
+        attempts.append(newer.attempt)
+        await store.forgive(older)
+        await store.forgive(older)  # sent again: its answer was lost
+        older = newer
+    assert attempts == [2] * 11 + [3, 4]
+
+
 async def test_a_forgotten_turn_refuses_its_run(store: TurnStore, redis: Redis, namespace: str) -> None:
     """When the record is gone the run is told so, and nothing half of it comes to life."""
     turn = turn_in()
