@@ -366,8 +366,8 @@ class TurnStore:
         _check(owned, lease)
 
     async def forgive(self, lease: Lease) -> None:
-        """A run lost the turn while its process lives: a slow store or machine was at fault, and the attempt does
-        not count. Not for ever, since a turn may be what makes its process that slow.
+        """A run lost the turn while its process lives: a slow store or machine was at fault, and the attempt
+        does not count. Not for ever, since a turn may be what makes its process that slow.
         """
         with translated(f"forgive run of turn {lease.turn_id}"):
             await self._forgive(keys=[lease.keys.record(lease.turn_id)], args=[lease.fence, FORGIVEN_AT_MOST])
