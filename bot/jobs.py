@@ -64,7 +64,8 @@ EXECUTION_SECONDS = 15 * 60
 
 MAX_ATTEMPTS = 5
 """Attempts at one and the same step before a turn is parked: what killed its worker five times would kill the
-sixth. A run that finishes a step (a checkpoint no run had) counts as the first: machines die, too.
+sixth. A run that finishes a step (a checkpoint no run had) or gets further in a section counts as the first:
+machines die, too.
 """
 
 RETRY_BASE_SECONDS = 1.0

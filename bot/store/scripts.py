@@ -95,8 +95,10 @@ return {fence, attempt, redis.call('STRLEN', KEYS[3]), age, tonumber(before) == 
 CHECKPOINT = """
 -- KEYS record, checkpoints; ARGV fence, TTL, checkpoint key, JSON. Returns 1, or 0 when fenced.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
-if redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) == 1 then -- a step further than any run before
-  redis.call('HSET', KEYS[1], 'attempts', 1)
+local before = redis.call('HSTRLEN', KEYS[2], ARGV[3])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+if before == 0 or (string.sub(ARGV[3], 1, 8) == 'section-' and #ARGV[4] > before) then
+  redis.call('HSET', KEYS[1], 'attempts', 1) -- a step further than any run before
 end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])

@@ -265,7 +265,8 @@ class TurnStore:
 
     async def save_checkpoint(self, lease: Lease, key: str, data: Mapping[str, Any]) -> None:
         """Keep JSON-able work that must not be paid for twice; the same key again replaces it. With a new key
-        the turn has come further than before, and its attempts count from this one.
+        the turn has come further than before, and its attempts count from this one; so it has with more of a
+        section, which only ever grows.
         """
         turn_id = lease.turn_id
         with translated(f"checkpoint {key} of turn {turn_id}"):

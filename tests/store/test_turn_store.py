@@ -198,6 +198,19 @@ async def test_a_run_that_loses_its_turn_and_lives_costs_no_attempt(store: TurnS
     assert attempts == [2] * 11 + [3, 4]
 
 
+async def test_a_run_that_gets_further_in_a_section_counts_as_the_first(store: TurnStore) -> None:
+    """Machines die, too: what is parked is a turn that gets nowhere."""
+    turn = turn_in()
+    await store.claim_and_enqueue(turn)
+    attempts = []
+    for units in ([], ["a"], ["a", "b"], ["a", "b"], ["a", "b"]):
+        lease = await store.begin(turn.turn_id)
+        attempts.append(lease.attempt)
+        await store.save_checkpoint(lease, "section-2", {"units": units})
+        await store.save_checkpoint(lease, "open-answers", {"so far": units})
+    assert attempts == [1, 2, 2, 2, 3]
+
+
 async def test_a_forgotten_turn_refuses_its_run(store: TurnStore, redis: Redis, namespace: str) -> None:
     """When the record is gone the run is told so, and nothing half of it comes to life."""
     turn = turn_in()
