@@ -5,7 +5,7 @@ export PYTHON
 
 BIN := .venv/bin
 # Test processes: most tests wait for sockets and servers, so more than the two cores of a small machine.
-WORKERS ?= 4
+WORKERS ?= 5
 # Worlds of the fault table: each has two replicas and eight turns at work, and keeps a core busy.
 FAULT_WORKERS ?= 2
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -23,7 +23,7 @@ sandbox: local ## A Slack-like workspace in the browser, with the desk in it; no
 .PHONY: test
 test: dev ## All tests, through real HTTP, WebSocket, Valkey and a browser; ARGS='-k stop' for some
 	@.ci/chromium
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: faults
 faults: dev ## Every fault at every stage of a turn: processes killed, Slack, model and Redis failing

@@ -64,6 +64,10 @@ DEED_SECONDS: Final = 2.0
 """Longest time for what a button, a command or a form does: Slack wants its ack within 3 seconds, and else
 tells the person that the app did not respond."""
 
+EVENT_SECONDS: Final = 5.0
+"""Longest time for an event. After 3 seconds without an ack Slack delivers it again, and what was half done
+then is done by that; two more for a busy machine. The store alone would wait for half a minute."""
+
 _AWAY: Final = (QueueUnavailableError, StoreError, SlackError, TimeoutError)
 
 _ANY_COMMAND: Final = re.compile(r"/.*")
@@ -109,9 +113,9 @@ def register(app: AsyncApp, reception: Reception) -> None:
         if pressed := parse_stop(body):
             await stop_stream(pressed, reception)
 
-    app.event("app_mention")(on_mention)
-    app.event("message")(on_message)
-    app.event("agent_session_stopped")(on_stop)
+    app.event("app_mention")(_in_time(on_mention))
+    app.event("message")(_in_time(on_message))
+    app.event("agent_session_stopped")(_in_time(on_stop))
     app.event("app_home_opened")(_on_opened(reception))
     app.event("assistant_thread_started")(_on_opened(reception))
     app.command(_BRIEFING_COMMAND)(_on_briefing_command(reception))  # before any other name
@@ -168,6 +172,14 @@ def _on_choice(reception: Reception) -> Callable[..., Awaitable[None]]:
         await reception.home.show(action.team_id, action.user_id)
 
     return on_choice
+
+
+def _in_time(take: Callable[[dict[str, Any]], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def on_event(body: dict[str, Any]) -> None:
+        async with asyncio.timeout(EVENT_SECONDS):
+            await take(body)
+
+    return on_event
 
 
 def _on_opened(reception: Reception) -> Callable[..., Awaitable[None]]:

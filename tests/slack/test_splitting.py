@@ -100,7 +100,7 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(documents(), st.lists(st.integers(0, 4), max_size=30))
 def test_messages_tile_the_document_and_fit(parts: list[Part], pacing: list[int]) -> None:
     """Every character is in exactly one message, and no message is larger than its limit."""
@@ -113,7 +113,7 @@ def test_messages_tile_the_document_and_fit(parts: list[Part], pacing: list[int]
         assert 0 < len(shown(document, start, end).encode()) <= LIMIT * 11 // 9
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(documents(), st.lists(st.integers(0, 4), max_size=30))
 def test_formatting_is_closed_and_opened_again(parts: list[Part], pacing: list[int]) -> None:
     """Each message is balanced in itself, and without the marks the texts are the document."""
@@ -126,7 +126,7 @@ def test_formatting_is_closed_and_opened_again(parts: list[Part], pacing: list[i
     assert squeezed(plain.sub("", "".join(texts))) == squeezed(plain.sub("", document))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents(), st.lists(st.integers(0, 4), max_size=30))
 def test_links_are_never_cut(parts: list[Part], pacing: list[int]) -> None:
     """A link torn in two would show its address."""
