@@ -5,7 +5,7 @@ export PYTHON
 
 BIN := .venv/bin
 # Test processes: most tests wait for sockets and servers, so more than the two cores of a small machine.
-WORKERS ?= 5
+WORKERS ?= 4
 # Worlds of the fault table: each has two replicas and eight turns at work, and keeps a core busy.
 FAULT_WORKERS ?= 2
 MAKEFLAGS += --no-builtin-rules --no-print-directory

@@ -1,4 +1,6 @@
-"""Every fault once, at one stage each (``make test``); ``test_table`` does all of them everywhere."""
+"""Every fault once, at one stage each: those of one turn in ``make test``, of all turns in ``make faults``;
+``test_table`` does all of them everywhere.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +57,7 @@ async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests:
     await worlds.run([cell(fault, stage) for fault, stage in ONCE.items()], subtests)
 
 
+@pytest.mark.fault_table
 @pytest.mark.parametrize("fault", ONCE_FOR_ALL)
 async def test_each_fault_of_all_turns_ends_as_promised(
     worlds: Worlds, subtests: pytest.Subtests, fault: str

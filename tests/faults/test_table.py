@@ -1,6 +1,4 @@
-"""The whole table: every fault at every stage (``make faults``), but for what ``make test`` does anyway:
-kill -9 (``test_each_stage_killed``).
-"""
+"""The whole table (``make faults``): every fault at every stage, but kill -9 (``test_each_stage_killed``)."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ async def test_the_command_and_its_form(desk: OpenDesk, open_tab: OpenTab) -> No
     """With a question at once; alone, with the form; wrong, with a sentence."""
     page = await open_tab(desk)
     await say(page, "/assess brief CN Is the payload right?")
-    asked = page.get_by_test_id("message").filter(has_text="Is the payload right?")
+    asked = page.get_by_test_id("message").filter(has_text="Is the payload right?").first
     await expect(asked).to_contain_text("Dana Reyes asks CN-01, China Agent · Brief")
     await answer_below(page, "Is the payload right?")
     await say(page, "/assess")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import DEMO_LABEL, DemoModel
-from bot.commands import DEMO_SAMPLING, DEMO_SECTION_TOKENS
+from bot.commands import DEMO_SAMPLING
 from bot.llm.local_server import LocalServer, Threads
 from bot.llm.progress import SilentProgress
 from bot.llm.weights import WeightsError, resolve
@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.local_model, pytest.mark.timeout(240)]
 MODEL = "smollm2-135m"
 """98 MB. Its text is not fit to be seen; that it can be told apart from an assessment is the point here."""
 ANSWER_SECONDS = 120.0
+SECTION_TOKENS = 48
+"""A third of what the sandbox allows a section: enough to see that each is written."""
 
 
 def cache() -> Path:
@@ -46,7 +48,7 @@ async def model() -> AsyncIterator[DemoModel]:
         pytest.skip(str(error))
     server = await LocalServer.start(weights, threads=Threads.for_this_machine())
     try:
-        yield DemoModel(server.url, server.key, MODEL, dict(DEMO_SAMPLING), DEMO_SECTION_TOKENS)
+        yield DemoModel(server.url, server.key, MODEL, dict(DEMO_SAMPLING), SECTION_TOKENS)
     finally:
         await server.aclose()
 
