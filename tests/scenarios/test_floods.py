@@ -20,13 +20,14 @@ REACTIONS = 4
 async def test_each_of_a_flood_of_mentions_is_seen_at_once_and_gets_its_card_in_order(
     valkey: RealValkey,
 ) -> None:
-    """One post a second, without any burst: a reaction comes before the card, or a status where reactions are
+    """One post a second, hardly a burst: a reaction comes before the card, or a status where reactions are
     used up; nothing is refused.
     """
     budgets = slack_budgets()
     budgets["reactions.add"] = replace(budgets["reactions.add"], limit=REACTIONS, burst=REACTIONS)
     workspace = WorkspaceConfig()
-    workspace = replace(workspace, limits=replace(workspace.limits, post_burst=1))
+    # One of grace: a hiccup of this machine brings two posts closer together than they were made.
+    workspace = replace(workspace, limits=replace(workspace.limits, post_burst=2))
     async with open_desk(valkey, workspace=workspace, pace=replace(FAST, budgets=budgets)) as desk:
         mentions = await asyncio.gather(*(desk.ask("CN-01 brief: What now?") for _ in range(MENTIONS)))
         await desk.until(lambda: all(desk.of_kind(ts, "card") for ts in mentions))

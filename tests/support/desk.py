@@ -80,7 +80,7 @@ FAST = SlackPace(
 )
 """A workspace without rate limits, in which nobody waits for a reader's eyes."""
 
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 40.0
 PERSONAS = Desk(load_personas())
 _Value = TypeVar("_Value")
 
