@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -29,6 +29,8 @@ SHORTEST_SPREAD_SECONDS = 0.25
 
 LONGEST_SPREAD_SECONDS = 5.0
 """Most of it: a reader's patience with a pause that is over already."""
+
+_Item = TypeVar("_Item")
 
 log = structlog.get_logger(__name__)
 
@@ -76,28 +78,13 @@ class PacedModel:
         """Close the model."""
         await self._model.aclose()
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
+    def stream(self, call: ModelCall) -> AsyncGenerator[str | Finished, None]:
         """See ``bot.llm.port.Model.stream``; raises ``ModelPausedError`` where the wait would be too long."""
-        await self._account.wait(call)
-        try:
-            async with aclosing(self._model.stream(call)) as items:
-                async for item in items:
-                    yield item
-        except ModelRateLimitedError as error:
-            await self._account.note(call, error, self.name)
-            raise
+        return self._account.paced(call, self._model.stream, self.name)
 
-    async def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
+    def resumable(self, call: ModelCall) -> AsyncGenerator[str | ResumePoint | Finished, None]:
         """See ``bot.llm.port.Model.resumable``."""
-        if call.resume is None:  # reading on is no new call to the account
-            await self._account.wait(call)
-        try:
-            async with aclosing(self._model.resumable(call)) as items:
-                async for item in items:
-                    yield item
-        except ModelRateLimitedError as error:
-            await self._account.note(call, error, self.name)
-            raise
+        return self._account.paced(call, self._model.resumable, self.name)
 
     def holds(self, point: ResumePoint) -> bool:
         """See ``bot.llm.port.Model.holds``."""
@@ -115,16 +102,9 @@ class PacedSearch:
         self._search = search
         self._account = _Account(pause, settings or PaceSettings())
 
-    async def search(self, call: ModelCall) -> AsyncGenerator[SearchQuery | SearchDone, None]:
+    def search(self, call: ModelCall) -> AsyncGenerator[SearchQuery | SearchDone, None]:
         """See ``bot.llm.web_search.WebSearch.search``; raises ``ModelPausedError`` like ``PacedModel``."""
-        await self._account.wait(call)
-        try:
-            async with aclosing(self._search.search(call)) as items:
-                async for item in items:
-                    yield item
-        except ModelRateLimitedError as error:
-            await self._account.note(call, error, "web search")
-            raise
+        return self._account.paced(call, self._search.search, "web search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +114,21 @@ class _Account:
     pause: ProviderPause
     settings: PaceSettings
 
-    async def wait(self, call: ModelCall) -> None:
+    async def paced(
+        self, call: ModelCall, ask: Callable[[ModelCall], AsyncGenerator[_Item, None]], who: str
+    ) -> AsyncGenerator[_Item, None]:
+        """What ``ask`` gives, once the account may be called."""
+        if call.resume is None:  # reading on is no new call to the account
+            await self._wait(call)
+        try:
+            async with aclosing(ask(call)) as items:
+                async for item in items:
+                    yield item
+        except ModelRateLimitedError as error:
+            await self._note(call, error, who)
+            raise
+
+    async def _wait(self, call: ModelCall) -> None:
         """Until the account may be called. Raises ``ModelPausedError`` where that would be too long."""
         now = asyncio.get_running_loop().time
         deadline = now() + self.settings.longest_wait_seconds
@@ -147,7 +141,7 @@ class _Account:
             log.info("model.paused", turn=call.turn_id, call=call.name, seconds=round(seconds, 3))
             await asyncio.sleep(seconds + _spread(seconds))
 
-    async def note(self, call: ModelCall, error: ModelRateLimitedError, who: str) -> None:
+    async def _note(self, call: ModelCall, error: ModelRateLimitedError, who: str) -> None:
         """The provider refused a call for its rate."""
         asked, settings = error.retry_after_seconds, self.settings
         seconds = settings.default_pause_seconds if asked is None else asked
