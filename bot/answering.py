@@ -154,7 +154,7 @@ class _Answer:
             answering.api,
             answering.store.journal(run.lease),
             ThreadPlace(turn.team_id, turn.channel, turn.thread_ts, turn.user_id, turn.user_team_id),
-            sender_of(turn, persona),
+            sender_of(persona, turn.compared),
             turn.turn_id,
             limits=answering.api.limits,
             delivered=run.stored.delivery,

@@ -16,11 +16,10 @@ from bot.evidence.environment import child_environment
 from bot.export.composing import file_name
 from bot.export.job import job
 from bot.export.kinds import Kind
-from bot.slack.comparison_messages import comparison_sender
+from bot.slack.comparison_messages import sender_of
 from bot.slack.errors import SlackError
 from bot.slack.export_notices import failed_notice, not_shared_notice
 from bot.slack.private_words import PrivateWords
-from bot.slack.thread_search import Sender
 from bot.slack.uploads import Place, Uploads
 from personas.desk import Desk
 from personas.persona import Persona
@@ -94,9 +93,7 @@ class Exports:
             raise LookupError(f"persona {record.persona} is not on this desk")
         async with self._free:
             data = await make_file(wish.kind, record, persona)
-        sender = Sender(persona.display_name, persona.icon_emoji)
-        if record.compared:
-            sender = comparison_sender(record.compared)
+        sender = sender_of(persona, record.compared)
         place = Place(wish.channel, wish.thread_ts, sender.username, sender.icon_emoji)
         title = record.title or headline(record.question) or f"Assessment by {sender.username}"
         name = file_name(record, persona, wish.kind.value)

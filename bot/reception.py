@@ -253,7 +253,7 @@ class Reception:
     def _give_receipt(self, turn: Turn) -> None:
         persona = self.desk.by_code(turn.persona)
         if persona is not None:
-            sender = sender_of(turn, persona)
+            sender = sender_of(persona, turn.compared)
             self.receipts.announce(turn, username=sender.username, icon_emoji=sender.icon_emoji)
 
     async def ask_anew(self, turn_id: str, *, user_id: str) -> bool:

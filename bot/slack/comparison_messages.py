@@ -18,7 +18,6 @@ from personas.persona import Persona
 __all__ = [
     "ASSESS_ONE",
     "COMPARED",
-    "comparison_sender",
     "sender_of",
     "wanted_assessment",
     "with_each_assessment",
@@ -37,16 +36,13 @@ _ICON: Final = ":scales:"
 Rows = Sequence[Sequence[str]]
 
 
-def sender_of(turn: Turn, persona: Persona) -> Sender:
-    """Whose voice a turn's messages have: its persona's, and in a comparison nobody's of those compared."""
-    if not turn.compared:
+def sender_of(persona: Persona, compared: Sequence[str]) -> Sender:
+    """Whose voice an answer's messages have: the persona's, and where several are ``compared`` (codes)
+    nobody's of them.
+    """
+    if not compared:
         return Sender(persona.display_name, persona.icon_emoji)
-    return comparison_sender(turn.compared)
-
-
-def comparison_sender(codes: Sequence[str]) -> Sender:
-    """The voice of a comparison of these."""
-    return Sender(f"Comparison: {enumerated(codes)}", _ICON)
+    return Sender(f"Comparison: {enumerated(compared)}", _ICON)
 
 
 def with_table(card: Message, rows: Rows, legend: Sequence[str]) -> Message:
