@@ -47,7 +47,7 @@ from handlers.parsing import (
     parse_pane,
     parse_stop,
 )
-from handlers.parsing_briefings import parse_briefing_command, parse_briefing_form, parse_menu
+from handlers.parsing_briefings import MenuChoice, parse_briefing_command, parse_briefing_form, parse_menu
 from handlers.parsing_commands import parse_command, parse_shortcut
 from handlers.parsing_forms import parse_form
 from handlers.rewriting import rewrite_section
@@ -59,6 +59,7 @@ log = structlog.get_logger()
 
 _Filled = TypeVar("_Filled")
 """What a form holds."""
+_Choice = TypeVar("_Choice", Action, MenuChoice)
 
 DEED_SECONDS: Final = 2.0
 """Longest time for what a button, a command or a form does: Slack wants its ack within 3 seconds, and else
@@ -137,8 +138,8 @@ def register(app: AsyncApp, reception: Reception) -> None:
 def _register_briefings(app: AsyncApp, reception: Reception) -> None:
     form = _on_view(parse_briefing_form, take_briefing_form, briefing_form.CHANNEL, reception)
     app.view(briefing_form.FORM)(form)
-    app.action(briefing_notices.MENU)(_on_briefing_menu(reception))
-    app.action(briefing_notices.NEW)(_on_briefing_menu(reception))
+    app.action(briefing_notices.MENU)(_on_menu(parse_menu, choose_in_menu, reception))
+    app.action(briefing_notices.NEW)(_on_menu(parse_menu, choose_in_menu, reception))
 
 
 def _register_choices(app: AsyncApp, reception: Reception) -> None:
@@ -148,30 +149,7 @@ def _register_choices(app: AsyncApp, reception: Reception) -> None:
     form = _on_view(parse_agent_form, take_agent_form, choice_form.CHANNEL, reception, after=show)
     app.view(choice_form.AGENT_FORM)(form)
     for action_id in (choice_form.CHOOSE_DEPTH, choice_form.CHOOSE_LANGUAGE, choice_form.OPEN_AGENT_FORM):
-        app.action(action_id)(_on_choice(reception))
-
-
-def _on_choice(reception: Reception) -> Callable[..., Awaitable[None]]:
-    """A setting on the home tab, where there is nothing to answer in."""
-
-    async def on_choice(ack: AsyncAck, body: dict[str, Any]) -> None:
-        action = parse_action(body)
-        notice = None
-        if action is not None:
-            try:
-                async with asyncio.timeout(DEED_SECONDS):
-                    notice = await choose(action, reception)
-            except _AWAY as error:
-                log.warning("choice.not_taken", action=action.action_id, error=type(error).__name__)
-                notice = cards.unavailable_notice()
-        await ack()
-        if action is None:
-            return
-        if notice is not None:
-            await reception.office.tell(action.user_id, notice)
-        await reception.home.show(action.team_id, action.user_id)
-
-    return on_choice
+        app.action(action_id)(_on_menu(parse_action, choose, reception))
 
 
 def _in_time(take: Callable[[dict[str, Any]], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -295,16 +273,22 @@ def _on_briefing_command(reception: Reception) -> Callable[..., Awaitable[None]]
     return on_command
 
 
-def _on_briefing_menu(reception: Reception) -> Callable[..., Awaitable[None]]:
+def _on_menu(
+    parse: Callable[[dict[str, Any]], _Choice | None],
+    choose: Callable[[_Choice, Reception], Awaitable[Message | None]],
+    reception: Reception,
+) -> Callable[..., Awaitable[None]]:
+    """A choice on the home tab, or in a list that only its person sees."""
+
     async def on_choice(ack: AsyncAck, body: dict[str, Any]) -> None:
-        choice = parse_menu(body)
+        choice = parse(body)
         notice = None
         if choice is not None:
             try:
                 async with asyncio.timeout(DEED_SECONDS):
-                    notice = await choose_in_menu(choice, reception)
-            except (*_AWAY, SlackError) as error:
-                log.warning("briefing.menu_failed", error=type(error).__name__)
+                    notice = await choose(choice, reception)
+            except _AWAY as error:
+                log.warning("choice.not_taken", error=type(error).__name__)
                 notice = cards.unavailable_notice()
         await ack()
         if choice is None:
