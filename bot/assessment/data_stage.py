@@ -266,7 +266,7 @@ class DataStage:
         if run.format.compact:
             return demo.data_instruction(name, run.persona, self._other)
         instruction = prompts.data_instruction(name, plan, run.format, run.told_names(plan))
-        if (earlier := run.assignment.earlier) is not None and earlier.rewritten:
+        if (earlier := run.assignment.rewriting) is not None:
             return rewriting_instruction(instruction, earlier.record.section(earlier.rewritten))
         return instruction
 

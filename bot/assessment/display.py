@@ -60,7 +60,7 @@ class Display:
             run.put(line_part(name, section="opening", cut=Cut.SECTION, first=True))
             run.put(line_part(sentence, section="opening", last=True))
             first = False
-        if (earlier := run.assignment.earlier) is not None and earlier.rewritten:
+        if (earlier := run.assignment.rewriting) is not None:
             line = f"**{run.persona.display_name}:** {new_version_line(earlier)}"
             run.put(line_part(line, section="opening", cut=Cut.SECTION, first=True, last=True))
             first = False
@@ -77,10 +77,10 @@ class Display:
         run = self._run
         drafts = {key: draft.standing for key, draft in self._sections.drafts.items()}
         accounts, record = close_accounts(run, data, drafts)
-        if (earlier := run.assignment.earlier) is not None:
-            if earlier.rewritten:
-                return await self._rewritten(earlier, accounts, record)
-            return Finished(accounts, record)  # the standard is for assessments
+        if (earlier := run.assignment.rewriting) is not None:
+            return await self._rewritten(earlier, accounts, record)
+        if run.assignment.earlier is not None:  # the standard is for assessments
+            return Finished(accounts, record)
         # In a thread: it computes for a quarter of a second, and other threads' text must not wait for that.
         results = await asyncio.to_thread(check_record, record, run.persona)
         return Finished(with_checks(accounts, results, demo=record.demo), record)
@@ -111,7 +111,7 @@ class Display:
         """
         earlier = self._run.assignment.earlier
         ready = asyncio.create_task(self._drafts_ready()) if earlier else self._data.plan
-        if earlier is not None and earlier.rewritten:
+        if self._run.assignment.rewriting is not None:
             await ready
             return
         started = asyncio.create_task(self._run.started.wait())
@@ -166,14 +166,13 @@ class Display:
     def _place_of(self, spec: SectionSpec, number: int) -> str:
         """For the status line: "section 3 of 8 "; nothing where sections have no numbers."""
         run = self._run
-        if run.assignment.earlier is not None and run.assignment.earlier.rewritten:
+        if run.assignment.rewriting is not None:
             return f"section {spec.key} anew "
         return f"section {number} of {len(run.format.sections)} " if run.format.numbered else ""
 
     def _title_of(self, spec: SectionSpec, number: int, names: Mapping[str, str]) -> str:
         """The heading, with its number; of a new version that of the old one."""
-        earlier = self._run.assignment.earlier
-        if earlier is not None and earlier.rewritten:
+        if (earlier := self._run.assignment.rewriting) is not None:
             stored = earlier.record.section(spec.key)
             return stored.title if stored and stored.title else f"{spec.key}. {spec.title.format_map(names)}"
         title = spec.title.format_map(names)

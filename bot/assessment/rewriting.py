@@ -10,6 +10,7 @@ from dataclasses import replace
 from bot.assessment.assessment_record import AssessmentRecord, SectionRecord
 from bot.assessment.earlier import Earlier
 from bot.assessment.formats import Format
+from bot.assessment.prompts import data_block
 from bot.assessment.values import Watch
 
 __all__ = [
@@ -44,11 +45,10 @@ def rewriting_instruction(instruction: str, present: SectionRecord | None) -> st
     """The section's own instruction, told what is there: the reader wants another text than that."""
     if present is None or not present.text:
         return instruction
-    text = present.text.replace("<", "‹").replace(">", "›")
     return (
         f"{instruction}\nThe reader has the version below and asked for a new one. Write the section anew: "
         "other sentences, sharper reasons, nothing copied; the same judgments and the same sources.\n"
-        f"<present_version>\n{text}\n</present_version>"
+        + data_block("the present version", present.text)
     )
 
 

@@ -91,6 +91,11 @@ class Assignment:
     """For the comparison format: whose views are compared, ``persona`` the first of them."""
 
     @property
+    def rewriting(self) -> Earlier | None:
+        """The assessment of which one section is written anew, where that is asked."""
+        return self.earlier if self.earlier is not None and self.earlier.rewritten else None
+
+    @property
     def searched_for(self) -> Question:
         """What sources are looked for: of "what changed since?" the assessment's own question. Its words may
         be forgotten by now; then what it came to.

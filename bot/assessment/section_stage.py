@@ -47,11 +47,6 @@ class SectionStage:
             if spec.words
         ]
 
-    @property
-    def _rewriting(self) -> bool:
-        earlier = self._run.assignment.earlier
-        return earlier is not None and bool(earlier.rewritten)
-
     def checkpoint(self, draft: Draft) -> None:
         """Keep a draft as far as it is."""
         kept: dict[str, Any] = {
@@ -68,7 +63,7 @@ class SectionStage:
         stored = self._run.checkpoints.get(f"section-{spec.key}")
         if stored is None:
             draft = Draft(spec, complete=not spec.words)
-            if self._rewriting:
+            if self._run.assignment.rewriting is not None:
                 draft.hold()  # the reader has a version already: the new one is checked whole, then shown
             return draft
         units = [Unit(Kind(kind), text) for kind, text in stored["units"]]
@@ -108,10 +103,9 @@ class SectionStage:
         # From here to the call nothing is awaited: what it is shown and what it may cite are one table.
         tables, names = run.tables(None if spec.factual else plan), run.names(plan)
         instruction = prompts.section_instruction(spec, run.format, plan, run.told_names(plan))
-        earlier = run.assignment.earlier
-        if earlier is not None and earlier.rewritten:
-            instruction = rewriting_instruction(instruction, earlier.record.section(spec.key))
-        elif earlier is not None:
+        if (stored := run.assignment.rewriting) is not None:
+            instruction = rewriting_instruction(instruction, stored.record.section(spec.key))
+        elif (earlier := run.assignment.earlier) is not None:
             if run.format.compact:
                 earlier = replace(earlier, budget_tokens=min(earlier.budget_tokens, COMPACT_TOKENS))
             instruction = follow_up_instruction(
@@ -136,14 +130,14 @@ class SectionStage:
 
     async def _check_and_mend(self, draft: Draft, plan: Plan | None, call: ModelCall, tables: Tables) -> None:
         """What fails is written anew where no reader has the section yet, and taken back where one has."""
-        run, earlier, done = self._run, self._run.assignment.earlier, 0
+        run, assignment, done = self._run, self._run.assignment, 0
         check = functools.partial(self._check, draft.spec.key, plan)
         # The rules of a line are about English words.
         in_english = run.language is None and not run.format.compact
         if not draft.on_screen:
             draft.hold()
             done = await repair_draft(draft, run.model, call, tables, run.accounts)
-        if not in_english or (earlier is not None and not earlier.rewritten):
+        if not in_english or (assignment.earlier is not None and assignment.rewriting is None):
             return
         if not draft.on_screen:
             left = REPAIRS - done

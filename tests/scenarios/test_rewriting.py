@@ -25,7 +25,7 @@ from tests.support.model_replies import ModelRequest, Reply, Script
 from tests.support.seed_script import answer, answer_with_two_repairs
 from tests.support.valkey import RealValkey
 
-ANEW = "<present_version>"
+ANEW = '<material kind="the present version">'
 THIRD = "A second look at the ministry’s ledgers"
 
 
