@@ -23,8 +23,10 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.retrying import RetryPolicy, retrying
 from bot.slack.errors import (
     SlackError,
+    SlackGoneError,
     SlackOutcomeUnknownError,
     SlackRateLimitedError,
+    SlackRefusedError,
     SlackUnavailableError,
     error_for,
 )
@@ -116,9 +118,7 @@ class ThreadMessage:
     ts: str
     user: str
     bot_id: str
-    app_id: str
     username: str
-    text: str
     metadata_type: str
     metadata: Mapping[str, Any]
 
@@ -350,7 +350,7 @@ class SlackApi:
     async def thread_messages(
         self, *, channel: str, thread_ts: str, oldest: str | None = None
     ) -> list[ThreadMessage]:
-        """conversations.replies with metadata, oldest first, up to five pages."""
+        """conversations.replies with metadata, oldest first, up to five pages; none where Slack refuses."""
         arguments = {"channel": channel, "ts": thread_ts, "oldest": oldest}
         return await self._messages("conversations.replies", arguments)
 
@@ -369,7 +369,11 @@ class SlackApi:
                 "limit": self.limits.replies_page,
                 "cursor": cursor,
             }
-            response = await self.call(method, arguments, repeatable=True, http_verb="GET")
+            try:
+                response = await self.call(method, arguments, repeatable=True, http_verb="GET")
+            except (SlackRefusedError, SlackGoneError) as error:  # may we not write either, a write will say
+                log.warning("slack.not_readable", method=method, code=error.code)
+                break
             found += [_thread_message(message) for message in response.data.get("messages", ())]
             cursor = (response.data.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -487,9 +491,7 @@ def _thread_message(message: Mapping[str, Any]) -> ThreadMessage:
         ts=str(message.get("ts", "")),
         user=str(message.get("user", "")),
         bot_id=str(message.get("bot_id", "")),
-        app_id=str(message.get("app_id", "")),
         username=str(message.get("username", "")),
-        text=str(message.get("text", "")),
         metadata_type=str(metadata.get("event_type", "")),
         metadata=metadata.get("event_payload") or {},
     )

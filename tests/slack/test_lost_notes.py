@@ -52,6 +52,16 @@ async def test_a_run_writes_over_what_nobody_has_noted(desk: Desk, known: int) -
     assert not [message for message in desk.replies() if message.is_streaming]
 
 
+@pytest.mark.parametrize("code", ["missing_scope", "unknown_method", "not_in_channel"])
+async def test_a_thread_that_may_not_be_read_is_still_written_in(desk: Desk, code: str) -> None:
+    """A run that cannot look whether its card is there goes on by what the journal knows: nothing is lost."""
+    await write(desk, PARTS, finish=False)
+    desk.sandbox.fail_next("conversations.replies", error=code, times=99)
+    await write(desk, PARTS, finish=True, resumed=True)
+    assert document_of(desk.texts()) == document_of([part.text for part in PARTS])
+    assert not [message for message in desk.replies() if message.is_streaming]
+
+
 async def test_one_that_was_deleted_meanwhile_is_sent_again(desk: Desk) -> None:
     """A message that is found and then gone is no reason to lose its text."""
     await write(desk, PARTS, finish=False)
