@@ -65,7 +65,7 @@ EXECUTION_SECONDS = 15 * 60
 MAX_ATTEMPTS = 5
 """Attempts at one and the same step before a turn is parked: what killed its worker five times would kill the
 sixth. A run that finishes a step (a checkpoint no run had) or gets further in a section counts as the first:
-machines die, too.
+machines die, too. So a run that died together with others is not counted for long (``EXCUSED_AT_MOST``).
 """
 
 RETRY_BASE_SECONDS = 1.0
@@ -361,7 +361,7 @@ class Queue:
         """Make one attempt at a turn. Return None when it is over, else the pause before the next attempt."""
         store = self._store
         try:
-            lease = await store.begin(turn_id)
+            lease = await store.begin(turn_id, company=len(self._runs))
             stored = await store.load(turn_id)
         except FencedError:
             stored = None

@@ -15,7 +15,7 @@ from bot import jobs
 from bot.jobs import HandOverError, Queue, QueueUnavailableError, TurnRun
 from bot.store.keys import Keys, app_prefix
 from bot.store.stored_turns import Claimed, Outcome
-from bot.store.turn_store import TurnStore
+from bot.store.turn_store import EXCUSED_AT_MOST, TurnStore
 from tests.store.queues import queue_at, working
 from tests.support.valkey import (  # noqa: F401
     RealValkey,
@@ -302,6 +302,23 @@ async def test_a_dead_server_is_an_error_of_ours(
             await queue.enqueue(turn_in())
         assert "send it again" in caught.value.user_message
         doomed_valkey.start()
+
+
+async def test_a_turn_that_dies_with_others_is_not_to_blame_at_once(store: TurnStore) -> None:
+    """Each of them would be parked for the death of a machine; the one that causes it is, later."""
+    turn_id = turn_in().turn_id
+    await store.claim_and_enqueue(turn_in())
+    for _ in range(EXCUSED_AT_MOST + 1):
+        assert (await store.begin(turn_id, company=11)).attempt == 1
+    assert [(await store.begin(turn_id, company=11)).attempt for _ in range(2)] == [2, 3]
+
+    lease = await store.begin(turn_id, company=11)
+    await store.save_checkpoint(lease, "plan", {})
+    assert (await store.begin(turn_id)).attempt == 1, "it got further: excused from the beginning again"
+    assert (await store.begin(turn_id, company=11)).attempt == 2, "it died alone"
+    lease = await store.begin(turn_id, company=11)
+    await store.hand_over(lease, counts=True, reason="ZeroDivisionError")
+    assert (await store.begin(turn_id)).attempt == 3, "it failed: nobody died"
 
 
 async def test_a_turn_that_kills_its_workers_is_parked(queue: Queue, store: TurnStore) -> None:

@@ -72,24 +72,29 @@ return {head, math.max(redis.call('PTTL', KEYS[3]), 0)}
 """
 
 BEGIN = """
--- KEYS record, running, document, checkpoints, inbox; ARGV turn id, TTL
+-- KEYS record, running, document, checkpoints, inbox
+-- ARGV turn id, TTL, other turns this process is at, most runs that are excused
 -- Returns {fence, attempt, bytes of the document, microseconds since the turn was taken, 1 when no run before
 -- is known}, or nil when the turn is over or forgotten.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'waiting' and state ~= 'running' then return nil end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local taken, before = unpack(redis.call('HMGET', KEYS[1], 'taken', 'fence'))
+local record = redis.call('HMGET', KEYS[1], 'taken', 'fence', 'attempts', 'company')
+local taken, before, attempt, company = unpack(record)
 -- By the clock, not counted: a server that crashed may have forgotten a run that still thinks it owns this.
 local fence = string.format('%.0f', math.max(tonumber(before) + 1, now))
 redis.call('HSET', KEYS[1], 'fence', fence)
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-redis.call('HSET', KEYS[1], 'state', 'running')
+local died_with_others = state == 'running' and tonumber(company or 0) > 0
+if not died_with_others or redis.call('HINCRBY', KEYS[1], 'excused', 1) > tonumber(ARGV[4]) then
+  attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+end
+redis.call('HSET', KEYS[1], 'state', 'running', 'company', ARGV[3])
 redis.call('ZADD', KEYS[5], 'XX', 0, ARGV[1]) -- whatever older question comes now, this one is finished first
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 for _, key in ipairs({KEYS[1], KEYS[3], KEYS[4]}) do redis.call('EXPIRE', key, ARGV[2]) end
 local age = string.format('%.0f', now - tonumber(taken or 0))
-return {fence, attempt, redis.call('STRLEN', KEYS[3]), age, tonumber(before) == 0 and 1 or 0}
+return {fence, tonumber(attempt), redis.call('STRLEN', KEYS[3]), age, tonumber(before) == 0 and 1 or 0}
 """
 
 CHECKPOINT = """
@@ -98,7 +103,7 @@ if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
 local before = redis.call('HSTRLEN', KEYS[2], ARGV[3])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 if before == 0 or (string.sub(ARGV[3], 1, 8) == 'section-' and #ARGV[4] > before) then
-  redis.call('HSET', KEYS[1], 'attempts', 1) -- a step further than any run before
+  redis.call('HSET', KEYS[1], 'attempts', 1, 'excused', 0) -- a step further than any run before
 end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])

@@ -61,6 +61,12 @@ may come after a crash of the server, which forgets up to its last second, and w
 FORGIVEN_AT_MOST = 10
 """Lost leases that do not count as attempts of a turn: a minute or two of a store that is hardly there."""
 
+EXCUSED_AT_MOST = 20
+"""Deaths of a process that was at other turns, too, which do not count as attempts of a turn that gets no
+further: any of them may have been the reason, or none, where a machine dies every few seconds. The one that
+is to blame is found a few minutes later.
+"""
+
 SWEEP_GRACE_SECONDS = 15.0
 """Age at which a thread without a job counts as left behind: its producer has 2 seconds to add the job."""
 
@@ -214,8 +220,9 @@ class TurnStore:
         with translated(f"drop turn {turn_id}"):
             await self.redis.zrem(self._keys.thread(address).inbox, turn_id)
 
-    async def begin(self, turn_id: str) -> Lease:
-        """Own the turn from now on; every older run of it is shut out.
+    async def begin(self, turn_id: str, *, company: int = 0) -> Lease:
+        """Own the turn from now on; every older run of it is shut out. ``company``: how many other turns this
+        process is at. Should it die, its end is as likely theirs.
 
         Raises ``FencedError`` when the turn is over or forgotten.
         """
@@ -226,7 +233,7 @@ class TurnStore:
                 record, document = thread.record(turn_id), thread.document(turn_id)
                 answer = await self._begin(
                     keys=[record, thread.running, document, thread.checkpoints(turn_id), thread.inbox],
-                    args=[turn_id, ttl.RECORD_SECONDS],
+                    args=[turn_id, ttl.RECORD_SECONDS, company, EXCUSED_AT_MOST],
                 )
         if thread is None or answer is None:
             raise FencedError(f"turn {turn_id} is over or forgotten")
