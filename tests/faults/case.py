@@ -67,7 +67,8 @@ class Case:
             return
         if self.replies:
             await self.ask()
-            world.replies[self.turn_id, stage.call] = list(self.replies)
+            world.replies[self.turn_id, stage.failing] = list(self.replies)
+            self.held.open()
             return
         if stage.name == QUEUE:
             await self._wait_behind_another()
@@ -76,11 +77,16 @@ class Case:
         if stage.call:
             await world.desk.until(lambda: stage.shown in world.desk.text(self.root), REACH_SECONDS)
             await world.until_kept(self.turn_id, self.finished_calls())
+        if stage.reads:
+            await world.desk.until(lambda: world.desk.of_kind(self.root, "card"), REACH_SECONDS)
         if stage.name == AFTER:
             await world.until_over(self.turn_id)
 
     async def ask(self, text: str = f"CN-01 {QUESTION}") -> str:
-        """Ask the question under test, in its thread."""
+        """Ask the question under test, in its thread; with a link where the stage is to read one."""
+        if self.stage.reads:
+            self.held.page = page = await self.world.pages.put_up()
+            text = f"{text}\n\n{page.url}"
         self.ts = await self.world.desk.ask(text, channel=self.channel, thread_ts=self.root or None)
         self.root = self.root or self.ts
         return self.ts

@@ -1,4 +1,4 @@
-"""The worlds of the table: one for each test process, made anew after a case that left it in disorder."""
+"""The worlds of the table: two for each test process, made anew after a case that left one in disorder."""
 
 from __future__ import annotations
 
@@ -13,44 +13,60 @@ pytest.register_assert_rewrite("tests.faults.endings", "tests.faults.strikes")
 
 from tests.faults.running import run_cells  # noqa: E402 - after the line above
 from tests.faults.table import Cell  # noqa: E402
-from tests.faults.world import World, open_world  # noqa: E402
+from tests.faults.world import World, open_reading_world, open_world  # noqa: E402
 
 
 class Worlds:
-    """Gives out the world of this process."""
+    """Gives out the worlds of this process: one for the cells of stages that read, one for all others, where
+    nothing is searched and replicas are cheaper.
+    """
 
     def __init__(self) -> None:
-        self._stack = AsyncExitStack()
-        self._world: World | None = None
+        self._stacks: dict[bool, AsyncExitStack] = {}
+        self._worlds: dict[bool, World] = {}
 
-    async def world(self) -> World:
+    async def world(self, *, reads: bool) -> World:
         """The world, opened at first use."""
-        if self._world is None:
-            self._world = await self._stack.enter_async_context(open_world())
-        return self._world
+        if reads not in self._worlds:
+            self._stacks[reads] = AsyncExitStack()
+            opened = open_reading_world() if reads else open_world()
+            self._worlds[reads] = await self._stacks[reads].enter_async_context(opened)
+        return self._worlds[reads]
 
     async def run(self, cells: Sequence[Cell], subtests: pytest.Subtests) -> None:
-        """Run cells side by side; each is told by itself. A world in which one failed is not used again."""
-        world = await self.world()
+        """Run cells, those of one world side by side; each is told by itself. A world in which one failed is
+        not used again.
+        """
+        for reads in (False, True):
+            if alike := [cell for cell in cells if cell.stage.reads == reads]:
+                await self._run(alike, subtests, reads=reads)
+
+    async def _run(self, cells: Sequence[Cell], subtests: pytest.Subtests, *, reads: bool) -> None:
+        world = await self.world(reads=reads)
         try:
             run = await run_cells(world, cells)
         except BaseException:
             print(world.told())
-            await self.discard()
+            await self._discard(reads=reads)
             raise
         failed = [each for each in run if each.error is not None]
         if failed:
             print(world.told())
-            await self.discard()
+            await self._discard(reads=reads)
         for each in run:
             with subtests.test(each.cell.name):
                 if each.error is not None:
                     raise each.error
 
-    async def discard(self) -> None:
-        """Close it; the next case gets another one."""
-        self._world = None
-        await self._stack.aclose()
+    async def aclose(self) -> None:
+        """Close them."""
+        for reads in list(self._worlds):
+            await self._discard(reads=reads)
+
+    async def _discard(self, *, reads: bool) -> None:
+        """Close one; the next case gets another one."""
+        self._worlds.pop(reads, None)
+        await self._stacks.pop(reads).aclose()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -58,7 +74,7 @@ async def worlds() -> AsyncIterator[Worlds]:
     """The worlds of this test process."""
     worlds = Worlds()
     yield worlds
-    await worlds.discard()
+    await worlds.aclose()
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,16 @@ from typing import Any
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.faults import Gate as SlackGate
+from tests.faults.pages import HeldPage
 from tests.support.model_replies import Gate as ModelGate
 
-__all__ = ["ACK", "AFTER", "CALLS", "QUEUE", "STAGES", "Held", "Stage", "stage"]
+__all__ = ["ACK", "AFTER", "CALLS", "QUEUE", "STAGES", "TERMS", "Held", "Stage", "stage"]
 
 CALLS = frozenset({"plan", "outlook", "watch", "1", "2", "3", "4", "5", "6", "8"})
 """The model calls of an in-depth answer; section 7 is printed from the watch list."""
+
+TERMS = "search terms"
+"""The model call that helps with the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Stage:
     """A moment of a turn. ``call`` is the model call that is held half-way, ``shown`` what is on screen then;
     ``method`` and ``kind`` are the Slack call that is held (``kind``: card, text or footer, by its metadata).
     ``waiting`` is a model call that is held until a message of the turn is streaming, ``growing`` one that is
-    held as long as the turn is at its stage: text that is all there is sent without a stream.
+    held as long as the turn is at its stage: text that is all there is sent without a stream. ``reads``: the
+    question links to a page, which is held while it is being read; nothing is written before it is there.
     """
 
     name: str
@@ -33,6 +38,12 @@ class Stage:
     kind: str = ""
     waiting: str = ""
     growing: str = ""
+    reads: bool = False
+
+    @property
+    def failing(self) -> str:
+        """The model call that goes wrong where the model fails at this stage; empty: none belongs to it."""
+        return TERMS if self.reads else self.call
 
     def wants(self, arguments: Mapping[str, Any]) -> bool:
         """Whether a call of ``method`` is the one of this stage."""
@@ -47,6 +58,7 @@ STAGES = (
     Stage(ACK),
     Stage(QUEUE),
     Stage("card", method="chat.postMessage", kind="card"),
+    Stage("evidence", reads=True),
     Stage("plan", call="plan", shown="## 1. ", after_tokens=40),
     Stage("section 1", call="1", shown="## 1. ", after_tokens=70),
     *(Stage(f"section {key}", call=key, shown=f"## {key}. ", after_tokens=150) for key in "23"),
@@ -76,10 +88,11 @@ class Held:
 
     slack: SlackGate | None = None
     model: ModelGate | None = None
+    page: HeldPage | None = None
 
     async def reached(self) -> None:
         """Wait until the turn is there."""
-        for gate in (self.slack, self.model):
+        for gate in (self.slack, self.model, self.page):
             if gate is not None:
                 await asyncio.wait_for(gate.reached.wait(), 60)
 
@@ -89,3 +102,5 @@ class Held:
             self.slack.open(Fault(**fault) if fault else None)
         if self.model is not None:
             self.model.open()
+        if self.page is not None:
+            self.page.open()

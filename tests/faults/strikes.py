@@ -16,7 +16,7 @@ from bot.store.connection import open_redis
 from tests.faults.case import Case
 from tests.faults.replicas import Replica
 from tests.faults.stages import ACK, AFTER, Stage
-from tests.faults.world import World
+from tests.faults.world import SEARCH_TERMS, World
 from tests.support.desk import BOT
 from tests.support.model_replies import Ending, ModelRequest, Reply
 from tests.support.seed_script import answer
@@ -60,8 +60,10 @@ class Strike:
     reply: Callable[[Reply], Reply] | None = None
 
     def replies(self, stage: Stage) -> Sequence[Reply]:
-        """What the model gives to the first attempts at the stage's call."""
-        return () if self.reply is None else [self.reply(answer(_request(stage.call)))]
+        """What the model gives to the first attempts at the call that goes wrong."""
+        if self.reply is None:
+            return ()
+        return [self.reply(SEARCH_TERMS if stage.reads else answer(_request(stage.call)))]
 
 
 def _request(call: str) -> ModelRequest:

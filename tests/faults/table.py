@@ -40,7 +40,7 @@ CARD_SHOWN = {stage.name for stage in STAGES} - {ACK, QUEUE, AFTER}
 def reason_against(strike: Strike, stage: Stage) -> str:
     """Why this fault cannot happen at this stage; empty where it can."""
     name, family = stage.name, strike.family
-    if family == "model" and not stage.call:
+    if family == "model" and not stage.failing:
         return "no model call belongs to this stage; each model call is a stage of its own"
     if family in ("slack call", "slack stream", "gone") and name == AFTER:
         return "the answer is finished: no call is left that could fail"
@@ -62,20 +62,20 @@ def ending_of(strike: Strike, stage: Stage) -> str:
     if strike.family == "stop":
         # The answer is all there, or being closed: whichever comes first.
         return STOPPED_OR_COMPLETE if stage.name in ("stop", "footer") else STOPPED
-    if strike.name == "model refusal":
+    if strike.name == "model refusal" and not stage.reads:  # search terms are a help that nothing waits for
         return TOLD
     return COMPLETE
 
 
-def is_exact(strike: Strike) -> bool:
+def is_exact(strike: Strike, stage: Stage) -> bool:
     """Whether the text is the same as without the fault. A cut-off call keeps only its whole sentences; an
     event that cannot be read has taken a word with it.
     """
-    return strike.name not in ("model length", "model malformed chunk")
+    return strike.name not in ("model length", "model malformed chunk") or stage.reads
 
 
 CELLS = tuple(
-    Cell(strike, stage, ending_of(strike, stage), exact=is_exact(strike))
+    Cell(strike, stage, ending_of(strike, stage), exact=is_exact(strike, stage))
     for strike in STRIKES
     for stage in STAGES
     if not reason_against(strike, stage)

@@ -17,22 +17,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bot.evidence_stack import evidence_desk
 from bot.sandbox import WorkspaceConfig
 from bot.store.stored_turns import Outcome, StoredTurn
+from bot.turns import Question
+from personas.loader import load_personas
 from tests.faults.nursery import Nursery
+from tests.faults.pages import Pages, serve_pages
 from tests.faults.replicas import Replica
+from tests.faults.stages import TERMS
 from tests.support.desk import OpenDesk, open_desk
 from tests.support.model_replies import Gate, ModelRequest, Reply
+from tests.support.persona_files import persona_files
 from tests.support.seed_script import answer
 from tests.support.valkey import RealValkey, valkey_process
 
 __all__ = [
     "CHANNELS",
     "LEASE_SECONDS",
+    "SEARCH_TERMS",
     "STREAM_SECONDS",
     "WINDOW_SECONDS",
     "World",
     "call_of",
+    "open_reading_world",
     "open_world",
     "shortened",
 ]
@@ -58,6 +66,9 @@ REDELIVERY_SECONDS = (0.0, 2.0, 15.0)
 TOKENS_PER_SECOND = 600.0
 """Of each model call: sections grow on screen, and an answer takes a few seconds."""
 
+SEARCH_SECONDS = 60
+"""Longest wait for what is being read; 8 in earnest. A search by itself ends after 12, as in earnest."""
+
 START_SECONDS = 60.0
 """A process may need this long to start on a crowded machine; two seconds on a quiet one."""
 
@@ -65,8 +76,14 @@ END_SECONDS = 90.0
 """Longest wait for a turn's end: far above what is promised, which is measured by its own clock."""
 
 
+SEARCH_TERMS = Reply("\n".join(f"稀土出口许可 rare earth licences of batch {number}" for number in range(12)))
+"""The model's help with a search; longer than what passes before a fault (60 tokens)."""
+
+
 def call_of(request: ModelRequest) -> str:
-    """Which call of a turn a request is: a section's number, or the name of its schema."""
+    """Which call of a turn a request is: a section's number, the name of its schema, or the search terms."""
+    if "Give search terms" in request.instruction:
+        return TERMS
     named = re.search(r"^Section (\d):", request.instruction, re.MULTILINE)
     return request.schema_name or (named[1] if named else "1")
 
@@ -94,6 +111,7 @@ class World:
     desk: OpenDesk
     valkey: RealValkey
     nursery: Nursery
+    pages: Pages
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     """Of the environment of the replicas."""
@@ -104,8 +122,10 @@ class World:
     """Model calls that are held: by turn and name."""
     replies: dict[tuple[str, str], list[Reply]] = field(default_factory=dict)
     """What the next attempts of a call are answered with, instead of the script's text."""
-    clean: dict[str, str] = field(default_factory=dict)
+    clean: dict[tuple[str, Question], str] = field(default_factory=dict)
     """What an undisturbed run renders, by the day of the question."""
+    rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One at a time: the model has no pace meanwhile."""
 
     # Replicas -------------------------------------------------------------------------------------------
 
@@ -194,6 +214,8 @@ class World:
         call = call_of(request)
         if waiting := self.replies.get((request.cache_key, call)):
             return waiting.pop(0)
+        if call == TERMS:
+            return SEARCH_TERMS
         reply = continued(request, answer(request))
         gate = self.gates.get((request.cache_key, call))
         return reply if gate is None or gate.opened.is_set() else replace(reply, gate=gate)
@@ -246,19 +268,22 @@ class World:
                 await asyncio.sleep(0.05)
 
     async def clean_document(self, ts: str) -> str:
-        """What the turn of a mention renders where nothing happens to it; made once a day."""
+        """What the turn of a mention renders where nothing happens to it; made once a day and question."""
         stored = await self.stored(self.desk.turn_id(ts))
         assert stored is not None
         day = datetime.fromtimestamp(stored.turn.asked_at, UTC).date().isoformat()
-        if day not in self.clean:
-            pace, self.desk.model.tokens_per_second = self.desk.model.tokens_per_second, 0.0
-            self.clean[day] = await self.desk.rendered(ts)
-            self.desk.model.tokens_per_second = pace
-        return self.clean[day]
+        asked = (day, stored.turn.question)
+        async with self.rendering:
+            if asked not in self.clean:
+                pace, self.desk.model.tokens_per_second = self.desk.model.tokens_per_second, 0.0
+                self.clean[asked] = await self.desk.rendered(ts)
+                self.desk.model.tokens_per_second = pace
+            return self.clean[asked]
 
     def reset(self) -> None:
         """Forget the faults and gates of all cases."""
         self.desk.sandbox.faults.clear()
+        self.pages.open()
         for gate in self.gates.values():
             gate.open()
         self.gates.clear()
@@ -298,9 +323,10 @@ async def open_world(
     tokens_per_second: float = TOKENS_PER_SECOND,
     workspace: WorkspaceConfig | None = None,
     variables: Mapping[str, str] | None = None,
+    searching: bool = False,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """A fresh world with so many replicas at work."""
+    """A fresh world with so many replicas at work; ``searching``: for evidence."""
     given = {
         "lease_seconds": LEASE_SECONDS,
         "slack_stream_seconds": STREAM_SECONDS,
@@ -320,10 +346,31 @@ async def open_world(
                 **given,
             )
         )
+        desk.settings = desk.settings.model_copy(update={"evidence": searching})
+        desk.evidence = await stack.enter_async_context(
+            evidence_desk(desk.settings, valkey.url, load_personas(desk.settings.personas_dir), collect=False)
+        )
+        pages = await stack.enter_async_context(serve_pages())
         nursery = await Nursery.open()
         stack.push_async_callback(nursery.aclose)
-        world = World(desk, valkey, nursery, folder, dict(variables or {}))
+        world = World(desk, valkey, nursery, pages, folder, dict(variables or {}))
         desk.model.script = world.script
         stack.push_async_callback(world.aclose)
         await world.start(replicas)
         yield world
+
+
+@asynccontextmanager
+async def open_reading_world() -> AsyncIterator[World]:
+    """A world whose replicas search for evidence: only the link of a question is there to be read."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        personas = persona_files(Path(folder) / "personas", {})
+        async with open_world(
+            searching=True,
+            evidence_loopback=True,
+            evidence_items=1,  # the link, which comes first: what else came would be another answer's text
+            search_terms=True,
+            search_seconds=SEARCH_SECONDS,
+            personas_dir=personas,
+        ) as world:
+            yield world

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
-import tomllib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from bot.evidence.baseline import ADDRESS as BASELINE
 from bot.evidence.desk import ProcessDesk
@@ -21,10 +18,10 @@ from tests.support.citing_script import citing
 from tests.support.desk import open_desk, words_of
 from tests.support.model_server import serve_model
 from tests.support.news_server import NewsServer, serve_news, with_sources
+from tests.support.persona_files import persona_files
 from tests.support.seed_script import QUESTION
 from tests.support.valkey import RealValkey
 
-PERSONAS = Path(sys.modules[load_personas.__module__].__file__ or "").parent
 LINK = re.compile(r"\]\((\w+:[^)]*)\)")
 FACTS = (
     "- The truce on export controls of rare earths goes on, the source reports [S2].\n"
@@ -127,17 +124,6 @@ def addresses(news: NewsServer) -> set[str]:
 
 def personas_reading(news: NewsServer, folder: Path) -> Path:
     """The desk's own files, in which only China's lists sources that are read: three of this server."""
-    folder.mkdir()
     published = {source.name: source for source in news.publish()}
-    for path in sorted(PERSONAS.glob("*.toml")):
-        text, _, _ = path.read_text(encoding="utf-8").partition("[[sources]]")
-        names = ("Daily Ledger", "State Daily", "Gone Gazette") if path.stem == "cn-01" else ()
-        rows: list[dict[str, Any]] = [
-            published[name].model_dump(by_alias=True, mode="json", exclude_none=True, exclude_defaults=True)
-            for name in names
-        ] or [{"name": "None", "url": "https://none.example/", "kind": "rss", "status": "dead"}]
-        for row in rows:
-            text += "[[sources]]\n" + "".join(f'{key} = "{value}"\n' for key, value in row.items())
-        assert tomllib.loads(text)
-        (folder / path.name).write_text(text, encoding="utf-8")
-    return folder
+    names = ("Daily Ledger", "State Daily", "Gone Gazette")
+    return persona_files(folder, {"cn-01": [published[name] for name in names]})

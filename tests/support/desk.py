@@ -215,7 +215,8 @@ class OpenDesk:
         """The engine's own document for a mention, made once more without Slack."""
         stored = await self.store.load(self.turn_id(ts))
         assert stored is not None
-        persona = PERSONAS.by_code(stored.turn.persona)
+        folder = self.settings.personas_dir
+        persona = (Desk(load_personas(folder)) if folder else PERSONAS).by_code(stored.turn.persona)
         assert persona is not None
         engine, model = engine_of(self.settings, None, evidence=self.evidence)
         assignment = Assignment(

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from personas.persona import Persona, Source
 from tests.support.news_stories import STORIES, Story, article_page, atom, listing_page, rdf, rss
+from tests.support.persona_files import NOWHERE
 
 __all__ = ["NewsServer", "Page", "serve_news", "with_sources"]
 
@@ -258,5 +259,4 @@ async def serve_news() -> AsyncIterator[NewsServer]:
 
 def with_sources(persona: Persona, sources: Sequence[Source]) -> Persona:
     """The persona with these sources in place of its own; without any, with one that is not read."""
-    nowhere = Source(name="None", url="https://none.example/", kind="rss", status="dead")
-    return persona.model_copy(update={"sources": tuple(sources) or (nowhere,)})
+    return persona.model_copy(update={"sources": tuple(sources) or (NOWHERE,)})
