@@ -3,6 +3,9 @@
 Loading it takes two seconds of a core. Where replicas die every few seconds that would be most of what the
 machine does; nothing else about a replica is different from one that was started by itself.
 
+What time it is in a replica can be set from outside by signals (``BACK``, ``FORWARD``): its wall clock jumps,
+and its monotonic clock goes on, as when somebody sets a machine's clock.
+
 As a process (``python -m tests.faults.nursery``) it reads orders, a JSON line each, from its standard input,
 and writes a line for each replica that was born or has ended.
 """
@@ -17,13 +20,22 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
+import time_machine
+
 from tests.support.desk import ROOT
 
-__all__ = ["Child", "Nursery"]
+__all__ = ["BACK", "FORWARD", "JUMP_SECONDS", "Child", "Nursery"]
+
+BACK, FORWARD = signal.SIGUSR1, signal.SIGUSR2
+"""Signals that set a replica's wall clock; the one after the other sets it right again."""
+
+JUMP_SECONDS = 3600.0
+"""By how much: an hour, as where somebody mistakes a time zone."""
 
 
 class Child:
@@ -143,6 +155,23 @@ def _become_a_replica(environment: Mapping[str, str], log: str) -> None:
         os.dup2(place, stream)
     os.environ.clear()
     os.environ.update(environment)
+    _let_its_clock_be_set()
+
+
+def _let_its_clock_be_set() -> None:
+    """Each signal moves the wall clock on from where it is."""
+    clock = contextlib.ExitStack()
+    offset = 0.0
+
+    def move(number: int, _: object) -> None:
+        nonlocal offset
+        offset += JUMP_SECONDS if number == FORWARD else -JUMP_SECONDS
+        clock.close()  # right again
+        if offset:
+            clock.enter_context(time_machine.travel(time.time() + offset, tick=True))
+
+    for number in (BACK, FORWARD):
+        signal.signal(number, move)
 
 
 if __name__ == "__main__":

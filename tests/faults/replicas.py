@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from bot.settings import Settings
-from tests.faults.nursery import Child, Nursery
+from tests.faults.nursery import BACK, FORWARD, Child, Nursery
 from tests.support.desk import environment_of
 
 __all__ = ["Replica"]
@@ -47,6 +47,10 @@ class Replica:
     def terminate(self) -> None:
         """SIGTERM."""
         self.process.send_signal(signal.SIGTERM)
+
+    def set_clock(self, *, forward: bool) -> None:
+        """Set its wall clock an hour forward or back."""
+        self.process.send_signal(FORWARD if forward else BACK)
 
     async def ended(self) -> int:
         """The exit code, once it has ended."""

@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
 
 from bot.store.connection import open_redis
 from tests.faults.case import Case
+from tests.faults.nursery import JUMP_SECONDS
 from tests.faults.replicas import Replica
 from tests.faults.stages import ACK, AFTER, Stage
 from tests.faults.world import SEARCH_TERMS, World
@@ -347,6 +349,50 @@ async def _older(case: Case) -> str:
         workspace.apps.update(apps)
 
 
+# Clocks -----------------------------------------------------------------------------------------------------
+
+SET_SERVER_CLOCK = """
+-- ARGV milliseconds by which the clock jumps
+-- What that does to keys that end at a time, and to leases: messages of a stream that were delivered at one.
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local left = redis.call('PTTL', key)
+  if redis.call('TYPE', key).ok == 'stream' then
+    for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+      for _, each in ipairs(redis.call('XPENDING', key, group[2], '-', '+', 10000)) do
+        local idle = math.max(each[3] + tonumber(ARGV[1]), 0)
+        redis.call('XCLAIM', key, group[2], each[2], 0, each[1], 'IDLE', idle, 'JUSTID')
+      end
+    end
+  end
+  if left > 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[1])) end
+end
+"""
+
+
+async def clock_jump(world: World, cases: Sequence[Case], *, forward: bool) -> None:
+    """The wall clock of every replica that works on one of the turns jumps by an hour, and so does Redis's:
+    set forward, all leases have run out, and turns are taken over while their owners live.
+    """
+    jumped = _owners(world, cases)
+    for replica in jumped:
+        replica.set_clock(forward=forward)
+    world.valkey.resume()  # it is held before the ack
+    await _set_server_clock(world, JUMP_SECONDS if forward else -JUMP_SECONDS)
+    await _go_on(cases)
+    try:
+        await asyncio.gather(*(case.end() for case in cases))
+    finally:
+        for replica in jumped:
+            replica.set_clock(forward=not forward)
+        if not forward:  # keys that live an hour longer; set forward, the server's clock is right as it is
+            await _set_server_clock(world, JUMP_SECONDS)
+
+
+async def _set_server_clock(world: World, seconds: float) -> None:
+    async with _operator(world) as operator:
+        await operator.eval(SET_SERVER_CLOCK, 0, round(seconds * 1000))
+
+
 # All of them ------------------------------------------------------------------------------------------------
 
 LATE_SECONDS = 12.0
@@ -392,6 +438,8 @@ STRIKES = (
     Strike("Redis restarted", "redis", act_on_all=restart),
     Strike("Redis read-only", "redis", act_on_all=read_only),
     Strike("Redis out of memory", "redis", act_on_all=out_of_memory),
+    Strike("clock forward", "clock", act_on_all=partial(clock_jump, forward=True)),
+    Strike("clock back", "clock", act_on_all=partial(clock_jump, forward=False)),
     Strike("duplicate events", "events", deliver_again),
     Strike("re-ordered events", "events", deliver_late),
 )

@@ -48,6 +48,8 @@ ONCE_FOR_ALL = {
     "Redis restarted": "append",
     "Redis read-only": "section 6",
     "Redis out of memory": "section 3",
+    "clock forward": "section 5",
+    "clock back": "append",
 }
 """Faults that meet every turn there is."""
 
@@ -62,7 +64,7 @@ async def test_each_fault_of_one_turn_ends_as_promised(worlds: Worlds, subtests:
 async def test_each_fault_of_all_turns_ends_as_promised(
     worlds: Worlds, subtests: pytest.Subtests, fault: str
 ) -> None:
-    """A process, the token or Redis fails all turns."""
+    """A process, the token, Redis or the clock fails all turns."""
     await worlds.run([cell(fault, ONCE_FOR_ALL[fault])], subtests)
 
 
