@@ -48,6 +48,7 @@ class SharedPause:
         self._fresh_seconds = fresh_seconds
         self._answer_seconds = answer_seconds
         self._extend = redis.register_script(EXTEND)
+        self._left = redis.register_script(LEFT)
         self._until = float("-inf")
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -81,7 +82,7 @@ class SharedPause:
         try:
             async with asyncio.timeout(self._answer_seconds):
                 with translated("read the pause of a model account"):
-                    milliseconds = int(await self._redis.pttl(self._key))
+                    milliseconds = int(await self._left(keys=[self._key]))
         except (StoreUnavailableError, TimeoutError) as error:
             self._tell(error)
         else:
@@ -102,7 +103,18 @@ class SharedPause:
 EXTEND = """
 -- KEYS pause; ARGV milliseconds. Sent twice it does no harm; a pause is never shortened.
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[1])
 end
 return 1
+"""
+
+LEFT = """
+-- KEYS pause. Returns milliseconds, or 0 or less where there is none.
+local left = redis.call('PTTL', KEYS[1])
+if left > tonumber(redis.call('GET', KEYS[1]) or 0) then
+  -- Longer than it was meant to be: the server's clock was set back, and nobody knows how much is left.
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+return left
 """

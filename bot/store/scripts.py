@@ -56,7 +56,7 @@ return redis.call('GET', KEYS[2])
 """For the sweep: the job that must work on this thread, or '' when nothing waits in it."""
 
 NEXT = """
--- KEYS inbox, lane, settling; ARGV my lane, TTL
+-- KEYS inbox, lane, settling; ARGV my lane, TTL, milliseconds that a thread settles
 -- Returns {the head of the inbox, milliseconds to wait before it is begun}, or nil when this job has
 -- nothing to do any more.
 local lane = redis.call('GET', KEYS[2])
@@ -68,7 +68,13 @@ if not head then
 end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return {head, math.max(redis.call('PTTL', KEYS[3]), 0)}
+local settles = math.max(redis.call('PTTL', KEYS[3]), 0)
+if settles > tonumber(ARGV[3]) then
+  -- The server's clock was set back: it would wait for as long as that.
+  redis.call('DEL', KEYS[3])
+  settles = 0
+end
+return {head, settles}
 """
 
 BEGIN = """

@@ -203,7 +203,8 @@ class TurnStore:
         thread = self._keys.thread(address)
         with translated(f"next turn of {address}"):
             answer = await self._next(
-                keys=[thread.inbox, thread.lane, thread.settling], args=[lane, ttl.INBOX_SECONDS]
+                keys=[thread.inbox, thread.lane, thread.settling],
+                args=[lane, ttl.INBOX_SECONDS, round(ttl.SETTLE_SECONDS * 1000)],
             )
         return None if answer is None else NextTurn(str(answer[0]), answer[1] / 1000)
 
@@ -449,12 +450,16 @@ class TurnStore:
             return bool(await self.redis.set(self._keys.sweeper, 1, nx=True, ex=ttl.SWEEP_SECONDS - 1))
 
     async def abandoned(self) -> AsyncGenerator[Abandoned, None]:
-        """Threads in which turns wait since 15 seconds or longer, with the job that must exist for each."""
+        """Threads in which turns wait since 15 seconds or longer, with the job that must exist for each. What
+        a clock ahead of ours wrote lies in the future, and is among them: it would wait for as long.
+        """
+        now = time.time()
+        found: list[Any] = []
         with translated("sweep"):
-            before = time.time() - SWEEP_GRACE_SECONDS
-            found: Any = await self.redis.zrangebyscore(
-                self._keys.open_threads, "-inf", before, withscores=True
-            )  # pairs of address and score
+            for first, last in (("-inf", now - SWEEP_GRACE_SECONDS), (now + SWEEP_GRACE_SECONDS, "+inf")):
+                found += await self.redis.zrangebyscore(
+                    self._keys.open_threads, first, last, withscores=True
+                )  # pairs of address and score
         for address, score in found:
             thread = self._keys.thread(address)
             with translated(f"sweep {address}"):

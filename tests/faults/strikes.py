@@ -22,6 +22,7 @@ from tests.faults.world import SEARCH_TERMS, World
 from tests.support.desk import BOT
 from tests.support.model_replies import Ending, ModelRequest, Reply
 from tests.support.seed_script import answer
+from tests.support.valkey import set_clock
 
 __all__ = ["STRIKES", "ActOnAll", "Strike", "crowding", "strike"]
 
@@ -351,23 +352,6 @@ async def _older(case: Case) -> str:
 
 # Clocks -----------------------------------------------------------------------------------------------------
 
-SET_SERVER_CLOCK = """
--- ARGV milliseconds by which the clock jumps
--- What that does to keys that end at a time, and to leases: messages of a stream that were delivered at one.
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  local left = redis.call('PTTL', key)
-  if redis.call('TYPE', key).ok == 'stream' then
-    for _, group in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-      for _, each in ipairs(redis.call('XPENDING', key, group[2], '-', '+', 10000)) do
-        local idle = math.max(each[3] + tonumber(ARGV[1]), 0)
-        redis.call('XCLAIM', key, group[2], each[2], 0, each[1], 'IDLE', idle, 'JUSTID')
-      end
-    end
-  end
-  if left > 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[1])) end
-end
-"""
-
 
 async def clock_jump(world: World, cases: Sequence[Case], *, forward: bool) -> None:
     """The wall clock of every replica that works on one of the turns jumps by an hour, and so does Redis's:
@@ -377,20 +361,16 @@ async def clock_jump(world: World, cases: Sequence[Case], *, forward: bool) -> N
     for replica in jumped:
         replica.set_clock(forward=forward)
     world.valkey.resume()  # it is held before the ack
-    await _set_server_clock(world, JUMP_SECONDS if forward else -JUMP_SECONDS)
-    await _go_on(cases)
-    try:
-        await asyncio.gather(*(case.end() for case in cases))
-    finally:
-        for replica in jumped:
-            replica.set_clock(forward=not forward)
-        if not forward:  # keys that live an hour longer; set forward, the server's clock is right as it is
-            await _set_server_clock(world, JUMP_SECONDS)
-
-
-async def _set_server_clock(world: World, seconds: float) -> None:
     async with _operator(world) as operator:
-        await operator.eval(SET_SERVER_CLOCK, 0, round(seconds * 1000))
+        await set_clock(operator, JUMP_SECONDS if forward else -JUMP_SECONDS)
+        await _go_on(cases)
+        try:
+            await asyncio.gather(*(case.end() for case in cases))
+        finally:
+            for replica in jumped:
+                replica.set_clock(forward=not forward)
+            if not forward:  # keys that live an hour longer
+                await set_clock(operator, JUMP_SECONDS)
 
 
 # All of them ------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from tests.support.valkey import (
     keys_without_ttl,
     namespace,
     redis,
+    set_clock,
     valkey,
 )
 
@@ -118,6 +119,20 @@ async def test_one_replicas_429_is_waited_for_by_all(redis: Redis, namespace: st
     refused, *later = script.times
     assert min(later) - refused > 0.95
     assert max(later) - min(later) > 0.03
+
+
+async def test_a_pause_does_not_last_an_hour_when_the_servers_clock_is_set_back(
+    redis: Redis, namespace: str
+) -> None:
+    """Nobody knows how much of it is left: the provider will say."""
+    one, other = (SharedPause(redis, "account", prefix=namespace, fresh_seconds=0.0) for _ in range(2))
+    await one.note(20.0)
+    assert 0.0 < await other.remaining() <= 20.0
+    await set_clock(redis, -3600)
+
+    later = SharedPause(redis, "account", prefix=namespace, fresh_seconds=0.0)
+
+    assert await later.remaining() == 0.0
 
 
 async def test_the_web_search_takes_part_in_the_pause(redis: Redis, namespace: str) -> None:

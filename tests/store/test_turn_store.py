@@ -17,7 +17,7 @@ from bot.store.keys import SETTLE_SECONDS, Keys, app_prefix
 from bot.store.stored_turns import Claimed, Outcome
 from bot.store.turn_store import TurnStore
 from bot.turns import turn_id_for
-from tests.support.valkey import turn_in
+from tests.support.valkey import set_clock, turn_in
 
 
 async def test_a_message_starts_one_turn_however_often_it_is_delivered(store: TurnStore) -> None:
@@ -91,6 +91,19 @@ async def test_a_reply_settles_before_it_is_begun_and_a_threads_first_mention_do
     assert waits[0] == 0.0
     assert 0.0 <= waits[1] <= SETTLE_SECONDS
     assert len(waits) == 2
+
+
+async def test_a_reply_does_not_settle_for_an_hour_when_the_servers_clock_is_set_back(
+    store: TurnStore, redis: Redis
+) -> None:
+    """Its moment would end by the clock, as many hours later as the clock was set back."""
+    reply = await store.claim_and_enqueue(turn_in("2.0", "2.5"))
+    await set_clock(redis, -3600)
+
+    head = await store.next_turn(reply.address, reply.lane or "")
+
+    assert head is not None
+    assert head.settles_in <= SETTLE_SECONDS
 
 
 async def test_two_apps_keep_their_turns_apart(
@@ -360,6 +373,16 @@ async def test_the_sweep_finds_waiting_threads_and_forgets_empty_ones(
     assert await redis.zrange(open_threads, 0, -1) == [left.address]
     assert await store.take_sweep()
     assert not await store.take_sweep()
+
+
+async def test_the_sweep_finds_what_a_clock_ahead_of_ours_wrote(
+    store: TurnStore, redis: Redis, namespace: str
+) -> None:
+    """A replica whose clock is an hour ahead loses no thread for an hour."""
+    left = await store.claim_and_enqueue(turn_in("1.0"))
+    await redis.zincrby(Keys(namespace).open_threads, 3600, left.address)
+
+    assert [thread.address async for thread in store.abandoned()] == [left.address]
 
 
 async def test_without_redis_the_error_is_ours(namespace: str, valkey: object) -> None:
