@@ -80,16 +80,19 @@ class EvidenceStage:
             await self._retrieval.aclose()
 
     async def _begin(self) -> None:
+        waited = False
         try:
             async with self._growing:
                 if not self._over and not self._run.frozen:
                     await self._wait_for_enough()
+            waited = True
         finally:
             # Also when it was cancelled or failed: nobody may wait for it for ever.
             earlier = self._run.assignment.earlier
             # A follow-up's prefix holds what the assessment had; what was found since stands behind it.
             self._run.freeze(len(earlier.record.sources) if earlier else None)
-            self._checkpoint()
+            if waited:  # else whoever takes the turn over waits for what this run did not see
+                self._checkpoint()
             self._ready.set()
 
     async def _wait_for_enough(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bot.assessment.engine import Engine
 from bot.assessment.events import CardChanged, Finished, Part, SourcesAdded, StatusChanged
+from bot.assessment.open_answers import OpenAnswers
 from bot.evidence.items import EvidenceItem, Retrieved, SourceFailure
 from bot.evidence.table import EvidenceTable
 from bot.llm.port import ModelBrokenError, ModelCall
@@ -200,6 +201,22 @@ async def test_a_run_taken_over_has_the_same_table() -> None:
     assert resumed.text == first.text
     assert resumed.report.sources == first.report.sources
     assert any(isinstance(event, SourcesAdded) for event in resumed.events)
+
+
+async def test_a_run_taken_over_while_it_waited_for_sources_waits_again() -> None:
+    """What it had is no table to go on with: it would be an answer without the sources that came."""
+    answers, desk = OpenAnswers(), ScriptedDesk((), truce_items())
+    engine = Engine(ScriptedModel(played(citing())), settings(), desk)
+    async with aclosing(engine.run(assignment(), answers=answers)) as events:
+        async for event in events:
+            if isinstance(event, CardChanged) and event.evidence_line:
+                break  # its process ends
+    assert "evidence" not in answers.unsaved
+
+    desk.release()
+    resumed, _ = await answered(desk, checkpoints=answers.unsaved)
+
+    assert "by one year [2](https://mofcom.example/notice/81)." in resumed.section("1")
 
 
 async def test_a_run_taken_over_before_the_plan_searches_on_behind_what_it_has() -> None:

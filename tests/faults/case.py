@@ -11,7 +11,7 @@ from bot.sandbox.faults import Fault
 from bot.sandbox.messages import Message
 from tests.faults.stages import ACK, AFTER, CALLS, QUEUE, Held, Stage
 from tests.faults.world import World
-from tests.support.desk import TEAM
+from tests.support.desk import TEAM, words_of
 from tests.support.model_replies import Reply
 from tests.support.seed_script import QUESTION
 
@@ -78,7 +78,7 @@ class Case:
             await world.desk.until(lambda: stage.shown in world.desk.text(self.root), REACH_SECONDS)
             await world.until_kept(self.turn_id, self.finished_calls())
         if stage.reads:
-            await world.desk.until(lambda: world.desk.of_kind(self.root, "card"), REACH_SECONDS)
+            await world.desk.until(self._told_of_the_search, REACH_SECONDS)
         if stage.name == AFTER:
             await world.until_over(self.turn_id)
 
@@ -105,6 +105,10 @@ class Case:
             await world.desk.until(lambda: self.stream() is not None, REACH_SECONDS)
             first.open()
         await self.held.reached()
+
+    def _told_of_the_search(self) -> bool:
+        """Whether the card says what is waited for: what there was at once is too little."""
+        return any("Searching:" in words_of(card) for card in self.world.desk.of_kind(self.root, "card"))
 
     def _wants(self, arguments: Mapping[str, Any]) -> bool:
         return arguments.get("channel") == self.channel and self.stage.wants(arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 pytest.register_assert_rewrite("tests.faults.endings", "tests.faults.strikes")
 
-from tests.faults.running import run_cells  # noqa: E402 - after the line above
+from tests.faults.running import Outcome, run_cells  # noqa: E402 - after the line above
 from tests.faults.table import Cell  # noqa: E402
 from tests.faults.world import World, open_reading_world, open_world  # noqa: E402
 
@@ -34,14 +35,21 @@ class Worlds:
         return self._worlds[reads]
 
     async def run(self, cells: Sequence[Cell], subtests: pytest.Subtests) -> None:
-        """Run cells, those of one world side by side; each is told by itself. A world in which one failed is
-        not used again.
-        """
-        for reads in (False, True):
-            if alike := [cell for cell in cells if cell.stage.reads == reads]:
-                await self._run(alike, subtests, reads=reads)
+        """Run cells side by side, each in its world, and each is told by itself."""
+        async with asyncio.TaskGroup() as group:
+            parts = [
+                group.create_task(self._run(alike, reads=reads))
+                for reads in (False, True)
+                if (alike := [cell for cell in cells if cell.stage.reads == reads])
+            ]
+        for part in parts:
+            for each in part.result():
+                with subtests.test(each.cell.name):
+                    if each.error is not None:
+                        raise each.error
 
-    async def _run(self, cells: Sequence[Cell], subtests: pytest.Subtests, *, reads: bool) -> None:
+    async def _run(self, cells: Sequence[Cell], *, reads: bool) -> list[Outcome]:
+        """Run cells of one world. One in which a cell failed is not used again."""
         world = await self.world(reads=reads)
         try:
             run = await run_cells(world, cells)
@@ -49,14 +57,10 @@ class Worlds:
             print(world.told())
             await self._discard(reads=reads)
             raise
-        failed = [each for each in run if each.error is not None]
-        if failed:
+        if any(each.error is not None for each in run):
             print(world.told())
             await self._discard(reads=reads)
-        for each in run:
-            with subtests.test(each.cell.name):
-                if each.error is not None:
-                    raise each.error
+        return run
 
     async def aclose(self) -> None:
         """Close them."""

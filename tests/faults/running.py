@@ -95,8 +95,9 @@ async def _together(world: World, run: Sequence[Outcome], act_on_all: ActOnAll) 
     """All turns at their stages, then the fault, then all ends."""
     begun = [_all(run, lambda each: each.case.begin())]
     if run[0].cell.strike.family == "process":
-        if run[0].cell.stage.name == ACK:
-            await world.start()  # who is to go on: not while Redis does not answer
+        if run[0].cell.stage.name == ACK or run[0].cell.stage.reads:
+            # Who is to go on: not while Redis does not answer, or a search runs out of time.
+            await world.start()
         else:
             begun.append(world.start())  # it is there when the turns are taken already
     await asyncio.gather(*begun)

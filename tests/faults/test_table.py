@@ -25,22 +25,11 @@ TOGETHER = 9
 
 
 def groups() -> Iterator[tuple[str, Sequence[Cell]]]:
-    """The cells of each fault: of one turn, all of them; of all turns, as many as may be held at a time.
-    Those that read have a world of their own, where the faults of one turn run side by side.
-    """
-    reading = [cell for cell in CELLS if cell.stage.reads and cell.strike.name != KILLED]
-    yield "faults of one turn at evidence", [cell for cell in reading if cell.strike.act]
-    for cell in reading:
-        if cell.strike.act_on_all:
-            yield cell.name, [cell]
+    """The cells of each fault: of one turn, all of them; of all turns, as many as may be held at a time."""
     for strike in STRIKES:
         if strike.name == KILLED:
             continue
-        cells = [
-            cell
-            for cell in CELLS
-            if cell.strike is strike and cell.stage.name != ACK and not cell.stage.reads
-        ]
+        cells = [cell for cell in CELLS if cell.strike is strike and cell.stage.name != ACK]
         size = TOGETHER if strike.act_on_all else len(cells)
         for first in range(0, len(cells), size):
             yield f"{strike.name} from {cells[first].stage.name}", cells[first : first + size]

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bot.evidence.links import links_in
 from bot.evidence_stack import evidence_desk
 from bot.sandbox import WorkspaceConfig
 from bot.store.stored_turns import Outcome, StoredTurn
@@ -122,8 +123,8 @@ class World:
     """Model calls that are held: by turn and name."""
     replies: dict[tuple[str, str], list[Reply]] = field(default_factory=dict)
     """What the next attempts of a call are answered with, instead of the script's text."""
-    clean: dict[tuple[str, Question], str] = field(default_factory=dict)
-    """What an undisturbed run renders, by the day of the question."""
+    clean: dict[tuple[str, Question], tuple[str, str]] = field(default_factory=dict)
+    """What an undisturbed run renders, by the day and the question without its link; with that link."""
     rendering: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One at a time: the model has no pace meanwhile."""
 
@@ -268,17 +269,22 @@ class World:
                 await asyncio.sleep(0.05)
 
     async def clean_document(self, ts: str) -> str:
-        """What the turn of a mention renders where nothing happens to it; made once a day and question."""
+        """What the turn of a mention renders where nothing happens to it; made once a day. All pages say the
+        same, so that only the link is another one.
+        """
         stored = await self.stored(self.desk.turn_id(ts))
         assert stored is not None
         day = datetime.fromtimestamp(stored.turn.asked_at, UTC).date().isoformat()
-        asked = (day, stored.turn.question)
+        question = stored.turn.question
+        (link,) = links_in(question) or [""]
+        asked = (day, replace(question, text=question.text.replace(link, "")))
         async with self.rendering:
             if asked not in self.clean:
                 pace, self.desk.model.tokens_per_second = self.desk.model.tokens_per_second, 0.0
-                self.clean[asked] = await self.desk.rendered(ts)
+                self.clean[asked] = link, await self.desk.rendered(ts)
                 self.desk.model.tokens_per_second = pace
-            return self.clean[asked]
+        its_link, document = self.clean[asked]
+        return document.replace(its_link, link)
 
     def reset(self) -> None:
         """Forget the faults and gates of all cases."""
