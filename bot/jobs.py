@@ -361,7 +361,7 @@ class Queue:
         """Make one attempt at a turn. Return None when it is over, else the pause before the next attempt."""
         store = self._store
         try:
-            lease = await store.begin(turn_id, company=len(self._runs))
+            lease = await store.begin(turn_id, company=len(self._jobs) - 1)
             stored = await store.load(turn_id)
         except FencedError:
             stored = None

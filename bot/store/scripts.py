@@ -79,7 +79,7 @@ return {head, settles}
 
 BEGIN = """
 -- KEYS record, running, document, checkpoints, inbox
--- ARGV turn id, TTL, other turns this process is at, most runs that are excused
+-- ARGV turn id, TTL, other threads this process is at, most runs that are excused
 -- Returns {fence, attempt, bytes of the document, microseconds since the turn was taken, 1 when no run before
 -- is known}, or nil when the turn is over or forgotten.
 local state = redis.call('HGET', KEYS[1], 'state')

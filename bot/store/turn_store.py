@@ -222,8 +222,8 @@ class TurnStore:
             await self.redis.zrem(self._keys.thread(address).inbox, turn_id)
 
     async def begin(self, turn_id: str, *, company: int = 0) -> Lease:
-        """Own the turn from now on; every older run of it is shut out. ``company``: how many other turns this
-        process is at. Should it die, its end is as likely theirs.
+        """Own the turn from now on; every older run of it is shut out. ``company``: how many other threads
+        this process is at. Should it die, its end is as likely theirs.
 
         Raises ``FencedError`` when the turn is over or forgotten.
         """

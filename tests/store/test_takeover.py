@@ -35,7 +35,8 @@ async def test_a_killed_worker_is_replaced_where_it_stopped(valkey: RealValkey, 
         await second.kill()
 
         assert taken_over < 1.5 * LEASE_SECONDS + 0.5
-        assert all(event[3] == 2 and event[2] > 0 for event in second.said("started")[:3])
+        # Their process died with all three: none is to blame, unless it had begun before there were others.
+        assert all(event[2] > 0 and event[3] in (1, 2) for event in second.said("started")[:3])
         finished = [event[1] for event in second.said("finished")]
         assert finished.index(turn_in("0.0").turn_id) < finished.index(turn_in("0.0", "9.0").turn_id)
         for turn in turns:
