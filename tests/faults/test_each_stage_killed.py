@@ -1,4 +1,4 @@
-"""Every stage of a turn under kill -9 (``make faults``: a minute and a half of two cores)."""
+"""Every stage of a turn under kill -9, in every run of the tests: half a minute, mostly of waiting."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from tests.faults.conftest import Worlds
 from tests.faults.stages import ACK
 from tests.faults.table import CELLS, cell
 
-pytestmark = [
-    pytest.mark.fault_table,
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(300),
-]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 KILLED = [each for each in CELLS if each.strike.name == "SIGKILL" and each.stage.name != ACK]
 TOGETHER = 9
