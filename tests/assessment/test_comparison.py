@@ -139,7 +139,7 @@ def test_shares_sum_to_100_and_keep_the_order(weighed: list[int]) -> None:
             assert abs(shares[one] - shares[other]) <= 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(("H1", "H2", "H3", "H4", "H9")), numbers), st.integers(2, 5))
 def test_scores_become_one_likelihood_for_each(scores: dict[str, tuple[int, int, int]], number: int) -> None:
     """Points sum to 100, and the range holds its point within the band of the point's term."""

@@ -42,7 +42,7 @@ def reader() -> DataReader:
 
 
 @given(VIEW)
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_any_view_has_a_score_for_each_that_sums_to_100(data: dict[str, Any]) -> None:
     """Or it is none; no JSON makes the reader raise."""
     view = read_view(data, SET, reader(), LEXICONS["icd203"])
@@ -60,7 +60,7 @@ def test_any_view_has_a_score_for_each_that_sums_to_100(data: dict[str, Any]) ->
 
 
 @given(FRAME)
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_any_frame_has_two_hypotheses_or_is_refused(data: dict[str, Any]) -> None:
     """At most five, by a day within the window."""
     with contextlib.suppress(NoHypothesesError):

@@ -353,7 +353,7 @@ JSON = st.recursive(
 
 
 @given(*[st.dictionaries(KEYS, JSON, max_size=10)] * 3, st.booleans())
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_any_json_becomes_values_whose_invariants_hold(
     planned: dict[str, Any], looked: dict[str, Any], watched: dict[str, Any], from_seed: bool
 ) -> None:
@@ -379,7 +379,7 @@ def test_any_json_becomes_values_whose_invariants_hold(
 
 
 @given(st.one_of(st.text(max_size=200), JSON.map(lambda value: json.dumps(value)[:150])))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_any_text_is_looked_through_for_an_object(text: str) -> None:
     """Cut JSON, prose, anything."""
     assert isinstance(parse_object(text) or {}, dict)

@@ -122,7 +122,7 @@ def test_a_line_without_end_is_cut() -> None:
 
 
 @given(TEXTS, st.lists(st.integers(0, 400), max_size=12))
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_any_text_in_any_chunks_gives_the_same_units(text: str, cuts: list[int]) -> None:
     """The parser accepts any text, and the chunking does not matter."""
     places = sorted({min(cut, len(text)) for cut in cuts})
@@ -131,7 +131,7 @@ def test_any_text_in_any_chunks_gives_the_same_units(text: str, cuts: list[int])
 
 
 @given(TEXTS, st.integers(0, 400))
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_units_given_out_are_never_taken_back(text: str, cut: int) -> None:
     """What a prefix has given out begins what the whole gives out."""
     shown = SectionParser().feed(text[:cut])

@@ -175,7 +175,7 @@ def rendered(text: str, cuts: list[int], *, closed: bool = True) -> list[str]:
 
 
 @given(TEXTS, st.lists(st.integers(0, 500), max_size=8), st.integers(0, 500))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_the_rendering_of_a_prefix_is_a_prefix_of_the_rendering(
     text: str, cuts: list[int], prefix: int
 ) -> None:
@@ -187,7 +187,7 @@ def test_the_rendering_of_a_prefix_is_a_prefix_of_the_rendering(
 
 
 @given(TEXTS)
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_nothing_forbidden_is_ever_rendered(text: str) -> None:
     """No address, likelihood word, foreign script, invented quotation or mention is left."""
     material = QUESTION + "".join(excerpt.text for excerpt in tables().evidence.excerpts)

@@ -346,7 +346,7 @@ TEXTS = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=25).map("".jo
 
 
 @given(TEXTS, st.booleans())
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 @example("a [[S1]](x) &amp;amp;amp;amp;amp;lt;!channel&gt;", False)
 def test_clean_takes_any_text_and_what_is_clean_stays(text: str, heading: bool) -> None:
     """It never raises, and its result is its own."""

@@ -100,7 +100,7 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.lists(st.integers(0, 4), max_size=30))
 def test_messages_tile_the_document_and_fit(parts: list[Part], pacing: list[int]) -> None:
     """Every character is in exactly one message, and no message is larger than its limit."""
@@ -113,7 +113,7 @@ def test_messages_tile_the_document_and_fit(parts: list[Part], pacing: list[int]
         assert 0 < len(shown(document, start, end).encode()) <= LIMIT * 11 // 9
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.lists(st.integers(0, 4), max_size=30))
 def test_formatting_is_closed_and_opened_again(parts: list[Part], pacing: list[int]) -> None:
     """Each message is balanced in itself, and without the marks the texts are the document."""
@@ -126,7 +126,7 @@ def test_formatting_is_closed_and_opened_again(parts: list[Part], pacing: list[i
     assert squeezed(plain.sub("", "".join(texts))) == squeezed(plain.sub("", document))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.lists(st.integers(0, 4), max_size=30))
 def test_links_are_never_cut(parts: list[Part], pacing: list[int]) -> None:
     """A link torn in two would show its address."""
@@ -135,7 +135,7 @@ def test_links_are_never_cut(parts: list[Part], pacing: list[int]) -> None:
     assert sum(shown(document, start, end).count("[S1](https://x.org/a)") for start, end in messages) == whole
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.data())
 def test_what_a_stream_shows_only_grows(parts: list[Part], data: st.DataObject) -> None:
     """A stream is appended to: the text up to a later place begins with the text up to an earlier one."""
@@ -224,7 +224,7 @@ def test_knows_which_marks_are_open(text: str, marks: tuple[str, ...]) -> None:
 # The document on a second run ---------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), st.data())
 def test_the_same_parts_again_give_the_same_document(parts: list[Part], data: st.DataObject) -> None:
     """Wherever the first run stopped, units cover everything after what was delivered, once."""
@@ -239,7 +239,7 @@ def test_the_same_parts_again_give_the_same_document(parts: list[Part], data: st
     assert "".join(text[unit.start : unit.end] for unit in document.units) == text[delivered:]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents(), documents(), st.data())
 def test_other_parts_never_change_what_was_recorded(
     parts: list[Part], others: list[Part], data: st.DataObject

@@ -75,7 +75,7 @@ class Disconnect:
     at: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Stream:
     """One answer being written by the pacing loop."""
 
@@ -135,14 +135,19 @@ class _Pacer:
     def _tick(self) -> None:
         self.timer = None
         now = asyncio.get_running_loop().time() + TICK_SECONDS
+        due: dict[_Stream, list[bytes]] = {}
         while self.heap and self.heap[0][0] <= now:
             stream = heapq.heappop(self.heap)[2]
             if stream.over.done():
                 continue
-            # Chunked framing by hand: aiohttp's own writer costs five times as much a token.
-            stream.transport.write(b"%x\r\n%b\r\n" % (len(stream.pending), stream.pending))
+            due.setdefault(stream, []).append(stream.pending)
             self.written += 1
             self._next(stream)
+        for stream, events in due.items():
+            # What is due together goes out together, in a chunk framed by hand: aiohttp's own writer costs
+            # five times as much, and a packet a token more than all that is done with it.
+            wire = b"".join(events)
+            stream.transport.write(b"%x\r\n%b\r\n" % (len(wire), wire))
         self._arm()
 
 
