@@ -20,7 +20,7 @@ pytestmark = [
 
 KILLED = "SIGKILL"
 
-TOGETHER = 9
+TOGETHER = 10
 """Turns that meet a fault of all turns together (``test_each_stage_killed``)."""
 
 
