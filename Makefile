@@ -7,9 +7,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # Test processes: most tests wait for sockets and servers, so more than the two cores of a small machine.
-WORKERS ?= 4
-# Worlds of the fault table: each has two replicas and eight turns at work, and keeps a core busy.
-FAULT_WORKERS ?= 2
+WORKERS ?= 5
+# Worlds of the fault table: each has two replicas and nine turns at work, which wait more than they work.
+FAULT_WORKERS ?= 3
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .SUFFIXES:
