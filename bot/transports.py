@@ -83,6 +83,7 @@ def bolt_app(identity: AppIdentity, *, token: str, signing_secret: str, client: 
             authorize=authorize,
             signing_secret=signing_secret,
             client=client,
+            logger=quiet_logger(),  # else each of its own takes the root's level, and at DEBUG writes bodies
             process_before_response=True,
             # Without a secret there is Socket Mode only, where the socket itself is authenticated.
             request_verification_enabled=bool(signing_secret),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
@@ -37,6 +37,7 @@ __all__ = [
     "SLACK_API_URL",
     "AppIdentity",
     "Block",
+    "Check",
     "Governor",
     "SlackApi",
     "SlackResponse",
@@ -51,6 +52,8 @@ SLACK_API_URL: Final = "https://slack.com/api/"
 
 Block = dict[str, Any]
 """One Block Kit block, as Slack's JSON has it."""
+
+Check = Callable[[], Awaitable[None]]
 
 _PER_CHANNEL: Final = frozenset({"chat.postMessage"})
 """Methods Slack limits a channel as well."""
@@ -105,9 +108,7 @@ class AppIdentity:
 
     @property
     def key(self) -> str:
-        """What sets this app's turns, queue and rate budgets apart from another app's on the same Redis:
-        the app's id, or where Slack does not tell it the bot's, which is as unique.
-        """
+        """What sets this app apart on a shared Redis: its id, or where Slack tells none the bot's."""
         return self.app_id or self.bot_id
 
 
@@ -175,9 +176,7 @@ class SlackApi:
         return await self._governor.reserve(method, channel=channel, asked_at=asked_at)
 
     async def announce_card(self, *, channel: str, asked_at: float) -> float:
-        """A card for the question of that time is to be posted in a moment: younger ones let it pass. Returns
-        the seconds it will have to wait.
-        """
+        """A card for the question of that time comes in a moment: younger ones let it pass. Seconds to wait."""
         return await self._governor.announce("chat.postMessage", channel, asked_at)
 
     async def free_now(self, method: str) -> bool:
@@ -268,6 +267,7 @@ class SlackApi:
         metadata: Mapping[str, Any] | None = None,
         asked_at: float | None = None,
         booked: bool = False,
+        before: Check | None = None,
     ) -> str:
         """chat.postMessage, never unfurled: an unfurl fetches what a model wrote. The message's ts.
 
@@ -285,10 +285,8 @@ class SlackApi:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        response = await self.call(
-            "chat.postMessage", arguments, channel=channel, asked_at=asked_at, booked=booked
-        )
-        return _ts(response)
+        waits: dict[str, Any] = {"channel": channel, "asked_at": asked_at, "booked": booked, "before": before}
+        return _ts(await self.call("chat.postMessage", arguments, **waits))
 
     async def post_ephemeral(
         self,
@@ -391,11 +389,13 @@ class SlackApi:
         booked: bool = False,
         channel: str | None = None,
         asked_at: float | None = None,
+        before: Check | None = None,
         http_verb: str = "POST",
     ) -> SlackResponse:
         """One call through governor, client and retries, for what has no method here.
 
         ``repeatable``: doing it twice is harmless. ``channel``: it posts there, which has a pace of its own.
+        ``before`` is awaited when the slot has come, right before each request; its error calls that off.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
 
@@ -413,6 +413,8 @@ class SlackApi:
             with attempt:
                 if not booked:
                     await self._wait_for_slot(method, channel, asked_at)
+                if before is not None:
+                    await before()
                 try:
                     return await self._send(method, given, http_verb)
                 except SlackRateLimitedError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bot.slack.api import SlackApi
+from bot.slack.api import Check, SlackApi
 from bot.slack.elements import Message
 from bot.slack.errors import SlackOutcomeUnknownError
 from bot.slack.limits import WriterLimits
@@ -25,11 +25,12 @@ async def post_once(  # noqa: PLR0913 - each by name
     limits: WriterLimits,
     look_first: bool,
     asked_at: float | None = None,
+    before: Check | None = None,
 ) -> str:
     """Post ``message`` as the turn's ``kind``, and return its ts. ``sender``: None posts as the app itself.
 
     ``look_first``: an earlier run may have posted it. ``asked_at``: unix seconds of the question whose first
-    sign it is. Raises a ``SlackError``.
+    sign it is. ``before``: see ``SlackApi.call``. Raises a ``SlackError``, or what ``before`` raises.
     """
 
     async def post() -> str:
@@ -42,6 +43,7 @@ async def post_once(  # noqa: PLR0913 - each by name
             icon_emoji=sender.icon_emoji if sender else None,
             metadata=part_metadata(turn_id, kind),
             asked_at=asked_at,
+            before=before,
         )
 
     search = ThreadSearch(api, place, turn_id)

@@ -271,4 +271,5 @@ class ThreadWriter:
             limits=self._limits,
             look_first=look_first,
             asked_at=asked_at,
+            before=self._journal.record,  # a newer run may own the turn since we began to wait for our slot
         )

@@ -72,3 +72,18 @@ async def test_one_that_was_deleted_meanwhile_is_sent_again(desk: Desk) -> None:
     again = [text for text in desk.texts() if text[:80] == deleted[:80]]
     assert len(again) == 2
     assert document_of([first, again[1]]) in document_of([part.text for part in PARTS])
+
+
+async def test_a_footer_that_waited_for_its_slot_is_not_posted_by_an_older_run(desk: Desk) -> None:
+    """A newer run has taken the turn over meanwhile, and posts its own."""
+    desk.governor.wait_seconds["chat.postMessage"] = 0.2
+    writer = desk.writer()
+    for part in section(1):
+        writer.write(part)
+    finishing = asyncio.create_task(writer.finish(FOOTER))
+    await desk.sandbox.wait_for(lambda: desk.count("chat.stopStream") == 1)
+    await asyncio.sleep(0)
+    desk.journal.fenced = PermissionError("a newer run owns the turn")
+    with pytest.raises(PermissionError):
+        await finishing
+    assert desk.count("chat.postMessage") == 0
