@@ -176,7 +176,7 @@ class SlackApi:
         return await self._governor.reserve(method, channel=channel, asked_at=asked_at)
 
     async def announce_card(self, *, channel: str, asked_at: float) -> float:
-        """A card for the question of that time comes in a moment: younger ones let it pass. Seconds to wait."""
+        """A card for the question of that time comes soon: younger ones let it pass. Seconds till then."""
         return await self._governor.announce("chat.postMessage", channel, asked_at)
 
     async def free_now(self, method: str) -> bool:
